@@ -1,22 +1,51 @@
+import { isBuiltin } from "node:module"
 import { defineWorkspace } from "vitest/config"
 
+/** Packages are tested from their sources: this export condition stands first in each package.json. */
 const conditions = ["@offhook/source"]
 
-const project = (name: string, environment: "node" | "edge-runtime", directory: string) => ({
+const project = (directory: string) => ({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    name,
+    name: directory,
     root: `packages/${directory}`,
     include: ["test/**/*.test.ts"],
-    environment,
+    benchmark: { include: ["bench/**/*.bench.ts"] },
+    environment: "node",
     fakeTimers: { toFake: [] }
   }
 })
 
+/** The core once more, in an edge runtime: web standards only, no Node.js. Tests that need Node.js are `*.node.test.ts`. */
+const edge = project("core")
+const coreOnTheEdge = {
+  ...edge,
+  plugins: [
+    {
+      name: "offhook:no-node-on-the-edge",
+      enforce: "pre" as const,
+      resolveId: (id: string, importer: string | undefined) => {
+        if (isBuiltin(id) && importer?.includes("/node_modules/") === false) {
+          throw new Error(`${id} does not exist on the edge: rename ${importer} to *.node.test.ts`)
+        }
+      }
+    }
+  ],
+  test: {
+    ...edge.test,
+    name: "core:edge",
+    exclude: ["test/**/*.node.test.ts"],
+    benchmark: { include: [] },
+    environment: "edge-runtime",
+    pool: "vmThreads" as const
+  }
+}
+
 export default defineWorkspace([
-  project("core", "node", "core"),
-  project("adapters", "node", "adapters"),
-  project("simulator", "node", "simulator"),
-  project("server", "node", "server")
+  project("core"),
+  coreOnTheEdge,
+  project("adapters"),
+  project("simulator"),
+  project("server")
 ])
