@@ -19,7 +19,7 @@ export default class CountingReporter {
     }
     return new Promise((resolve) => {
       if (process.send === undefined) resolve()
-      else process.send({ passed, failed }, () => resolve())
+      else process.send({ passed, failed }, undefined, undefined, () => resolve())
     })
   }
 }

@@ -3,10 +3,10 @@ import { bin, build, install, node, sequence } from "./workspace.mjs"
 
 process.exit(
   await sequence(install, build, async () => {
-    const [compiler, server] = await Promise.all([
+    const [, server] = await Promise.all([
       node([bin.tsc, "-b", "--watch", "--preserveWatchOutput", "packages/server/tsconfig.src.json"]),
       node(["--watch", "--watch-preserve-output", bin.offhook, "start", ...process.argv.slice(2)])
     ])
-    return interrupted.has(compiler) ? server : compiler
+    return server
   })
 )

@@ -78,7 +78,9 @@ export const install = async () => {
     return 1
   }
   const wanted = [
-    createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).digest("hex"),
+    createHash("sha256")
+      .update(readFileSync(join(root, "pnpm-lock.yaml")))
+      .digest("hex"),
     `node ${process.versions.node.split(".")[0]} ${process.platform} ${process.arch}`
   ].join("\n")
   const marker = join(root, "node_modules/.offhook-installed")

@@ -1,0 +1,101 @@
+/**
+ * Who may import whom (docs/design.md "Shape"): core <- adapters, core <- simulator, all of them <- server.
+ *
+ * Packages resolve to their sources, by the export condition `@offhook/source`, so that every rule is about files.
+ */
+
+const src = (name) => `^packages/${name}/src/`
+/** Anything that is not a file of this repository: an npm package or a module of Node.js. */
+const outside = "(^|/)node_modules/|^node:|^(?!packages/)"
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: "resolves",
+      comment: "An import that leads nowhere.",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true }
+    },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: { path: "^packages/" },
+      to: { circular: true }
+    },
+    {
+      name: "no-tests-in-sources",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { path: "^packages/[^/]+/(test|bench)/|(^|/)node_modules/(vitest|@vitest|@effect/vitest)/" }
+    },
+    {
+      name: "core-imports-nothing",
+      comment: "The core is pure: no package, no Node.js, no sibling.",
+      severity: "error",
+      from: { path: src("core") },
+      to: { pathNot: src("core") }
+    },
+    {
+      name: "adapters-know-core",
+      severity: "error",
+      from: { path: src("adapters") },
+      to: { path: "^packages/(?!adapters/src/|core/src/)" }
+    },
+    {
+      name: "simulator-knows-core",
+      severity: "error",
+      from: { path: src("simulator") },
+      to: { path: "^packages/(?!simulator/src/|core/src/)" }
+    },
+    {
+      name: "simulator-is-sans-io",
+      comment: "Only its sockets and programs (src/ws, src/bin) touch a package or Node.js.",
+      severity: "error",
+      from: { path: src("simulator"), pathNot: "^packages/simulator/src/(ws|bin)/" },
+      to: { path: [outside, "^packages/simulator/src/(ws|bin)/"] }
+    },
+    {
+      name: "twilio-knows-the-vocabulary",
+      comment: "The carrier's wire words meet the core's own words, and nothing else.",
+      severity: "error",
+      from: { path: `${src("core")}twilio/` },
+      to: { path: `${src("core")}(openai/|index\\.ts|testing\\.ts|Call\\.ts|Replay\\.ts)` }
+    },
+    {
+      name: "openai-knows-the-vocabulary",
+      comment: "The model's wire words meet the core's own words, and nothing else.",
+      severity: "error",
+      from: { path: `${src("core")}openai/` },
+      to: { path: `${src("core")}(twilio/|index\\.ts|testing\\.ts|Call\\.ts|Replay\\.ts)` }
+    },
+    {
+      name: "core-speaks-no-wire",
+      comment:
+        "Inside the core only the index names a wire's modules: the machine would serve another carrier or model.",
+      severity: "error",
+      from: { path: src("core"), pathNot: `${src("core")}(twilio/|openai/|index\\.ts$|testing\\.ts$)` },
+      to: { path: `${src("core")}(twilio|openai)/` }
+    },
+    {
+      name: "declared-dependencies",
+      comment: "What a package imports stands in its own package.json.",
+      severity: "error",
+      from: { path: "^packages/" },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] }
+    }
+  ],
+  options: {
+    doNotFollow: { path: "(^|/)node_modules/" },
+    exclude: { path: "^packages/[^/]+/(dist|build)/" },
+    combinedDependencies: false,
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      conditionNames: ["@offhook/source", "import", "types", "default"],
+      exportsFields: ["exports"],
+      extensions: [".ts", ".mts", ".js", ".mjs", ".json"],
+      mainFields: ["module", "main", "types"]
+    }
+  }
+}
