@@ -1,60 +1,70 @@
 /**
- * Base64 (RFC 4648, padded) for the audio path, in plain JavaScript: the machines run where there is no `Buffer`, and
- * must refuse what a strict decoder refuses.
+ * Base64 without a runtime: the simulated machines name no platform, and frames are decoded into a buffer that is used again.
  */
 
-/** The text of `bytes`. */
-export const encode = (bytes: Uint8Array): string => {
-  const whole = bytes.length - (bytes.length % 3)
-  let text = ""
-  let i = 0
-  for (; i < whole; i += 3) {
-    const bits = (byteAt(bytes, i) << 16) | (byteAt(bytes, i + 1) << 8) | byteAt(bytes, i + 2)
-    text += pairs[bits >> 12]! + pairs[bits & 0xfff]!
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+const VALUES = new Int8Array(128).fill(-1)
+for (let i = 0; i < 64; i++) VALUES[ALPHABET.charCodeAt(i)] = i
+
+const PAIRS = Array.from({ length: 4096 }, (_, i) => ALPHABET[i >> 6]! + ALPHABET[i & 63]!)
+
+/** Byte count of well-formed base64 text. */
+export const byteLength = (text: string): number =>
+  (text.length / 4) * 3 - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0)
+
+/** Decodes padded base64 into `target`, which must hold `byteLength(text)`; returns the byte count, or -1 when it is not base64. */
+export const decodeInto = (text: string, target: Uint8Array): number => {
+  const length = text.length
+  if (length === 0) return 0
+  if (length % 4 !== 0) return -1
+  const padding = text.charCodeAt(length - 1) !== 61 ? 0 : text.charCodeAt(length - 2) !== 61 ? 1 : 2
+  const whole = padding === 0 ? length : length - 4
+  let invalid = 0
+  let at = 0
+  for (let i = 0; i < whole; i += 4) {
+    const a = text.charCodeAt(i)
+    const b = text.charCodeAt(i + 1)
+    const c = text.charCodeAt(i + 2)
+    const d = text.charCodeAt(i + 3)
+    if ((a | b | c | d) > 127) return -1
+    const bits = (VALUES[a]! << 18) | (VALUES[b]! << 12) | (VALUES[c]! << 6) | VALUES[d]!
+    invalid |= bits
+    target[at++] = bits >> 16
+    target[at++] = bits >> 8
+    target[at++] = bits
   }
-  if (bytes.length - i === 1) return text + pairs[byteAt(bytes, i) << 4]! + "=="
-  if (bytes.length - i === 2) {
-    const bits = (byteAt(bytes, i) << 8) | byteAt(bytes, i + 1)
-    return text + pairs[bits >> 4]! + alphabet.charAt((bits & 15) << 2) + "="
+  if (padding !== 0) {
+    const a = VALUES[text.charCodeAt(whole)] ?? -1
+    const b = VALUES[text.charCodeAt(whole + 1)] ?? -1
+    const c = padding === 1 ? VALUES[text.charCodeAt(whole + 2)] ?? -1 : 0
+    const bits = (a << 18) | (b << 12) | (c << 6)
+    invalid |= bits
+    target[at++] = bits >> 16
+    if (padding === 1) target[at++] = bits >> 8
+  }
+  return invalid < 0 ? -1 : at
+}
+
+/** Decodes padded base64; undefined when it is not base64. */
+export const decode = (text: string): Uint8Array | undefined => {
+  if (text.length % 4 !== 0) return undefined
+  const bytes = new Uint8Array(byteLength(text))
+  return decodeInto(text, bytes) < 0 ? undefined : bytes
+}
+
+/** Encodes bytes `[start, end)`, padded. */
+export const encode = (bytes: Uint8Array, start = 0, end = bytes.length): string => {
+  let text = ""
+  let i = start
+  for (; i + 2 < end; i += 3) {
+    const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!
+    text += PAIRS[bits >> 12]! + PAIRS[bits & 4095]!
+  }
+  if (end - i === 1) return text + PAIRS[bytes[i]! << 4]! + "=="
+  if (end - i === 2) {
+    const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8)
+    return text + PAIRS[bits >> 12]! + ALPHABET[(bits >> 6) & 63]! + "="
   }
   return text
 }
-
-/** The bytes of `text`, or `undefined` when it is not base64 (alphabet, length or padding). */
-export const decode = (text: string): Uint8Array | undefined => {
-  const length = text.length
-  if (length % 4 !== 0) return undefined
-  if (length === 0) return new Uint8Array(0)
-  const padding = text.charCodeAt(length - 2) === equalsSign ? 2 : text.charCodeAt(length - 1) === equalsSign ? 1 : 0
-  if (padding === 2 && text.charCodeAt(length - 1) !== equalsSign) return undefined
-  const bytes = new Uint8Array((length / 4) * 3 - padding)
-  let wrong = 0
-  let out = 0
-  for (let i = 0; i < length; i += 4) {
-    const left = i + 4 === length ? padding : 0
-    const a = value(text, i)
-    const b = value(text, i + 1)
-    const c = left === 2 ? 0 : value(text, i + 2)
-    const d = left > 0 ? 0 : value(text, i + 3)
-    wrong |= a | b | c | d
-    bytes[out++] = (a << 2) | (b >> 4)
-    if (left < 2) bytes[out++] = (b << 4) | (c >> 2)
-    if (left === 0) bytes[out++] = (c << 6) | d
-  }
-  return wrong < 0 ? undefined : bytes
-}
-
-const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-const equalsSign = 61
-
-const pairs: ReadonlyArray<string> = Array.from(
-  { length: 4096 },
-  (_, bits) => alphabet.charAt(bits >> 6) + alphabet.charAt(bits & 63)
-)
-
-const values = new Int8Array(128).fill(-1)
-for (let i = 0; i < alphabet.length; i++) values[alphabet.charCodeAt(i)] = i
-
-const value = (text: string, index: number): number => values[text.charCodeAt(index)] ?? -1
-
-const byteAt = (bytes: Uint8Array, index: number): number => bytes[index]!
