@@ -84,6 +84,13 @@ export default {
       severity: "error",
       from: { path: "^packages/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] }
+    },
+    {
+      name: "no-dev-dependencies-in-sources",
+      comment: "Who installs a package does not get its development dependencies.",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { dependencyTypes: ["npm-dev"] }
     }
   ],
   options: {
