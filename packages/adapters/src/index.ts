@@ -1,1 +1,7 @@
-export {}
+export * as Errors from "./Errors.ts"
+export * as HttpListener from "./net/HttpListener.ts"
+export * as WebSocketClient from "./net/WebSocketClient.ts"
+export * as Wire from "./net/Wire.ts"
+export * as Signature from "./twilio/Signature.ts"
+export * as TwilioRest from "./twilio/TwilioRest.ts"
+export * as Webhook from "./twilio/Webhook.ts"

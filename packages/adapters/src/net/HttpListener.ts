@@ -1,0 +1,306 @@
+/**
+ * One port for HTTP and for WebSocket upgrades.
+ *
+ * Effect's own `HttpServerRequest.upgrade` must not face the internet as it is: a TCP reset during an upgrade ends the
+ * process, frames may be 100 MiB, and it hides `bufferedAmount`, ping, close code and reason. So the listener is ours:
+ * it serves Effect's `HttpServer` on "request" and upgrade routes on "upgrade".
+ *
+ * 1. Every socket has an error listener from its first moment to its last: no reset of a peer is an exception.
+ * 2. A refused upgrade is answered in HTTP (with `Content-Length` and `Connection: close`) before anything is switched.
+ * 3. `admit` decides before the 101 and holds nothing: its socket may be gone a moment later.
+ * 4. `accept` is called in the tick of the 101, so no message is missed.
+ * 5. Release ends every socket, in a bounded time: 1001 to WebSocket peers, a grace, then the rest is destroyed.
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { Buffer } from "node:buffer"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import { type WebSocket, WebSocketServer } from "ws"
+import { ListenFailed } from "../Errors.ts"
+import * as Wire from "./Wire.ts"
+
+/** What `admit` answers. `reason` is the plain text of the response, so it must not hold a secret. */
+export type Verdict =
+  | { readonly _tag: "Accept" }
+  | { readonly _tag: "Refuse"; readonly status: number; readonly reason: string }
+
+export const accept: Verdict = { _tag: "Accept" }
+
+export const refuse = (status: number, reason: string): Verdict => ({ _tag: "Refuse", status, reason })
+
+export interface UpgradeRoute {
+  /** Of the path alone, without the query. */
+  readonly matches: (path: string) => boolean
+  /** An Effect may wait, at most `Limits.admitTimeout`; a failure, a defect or a throw is answered with 500 and logged. */
+  readonly admit: (request: Http.IncomingMessage) => Verdict | Effect.Effect<Verdict, unknown>
+  /** The socket is open. May close it again at once. */
+  readonly accept: (wire: Wire.Wire, request: Http.IncomingMessage) => Wire.Handlers
+}
+
+export interface Limits {
+  /** Bytes of a WebSocket message. A media message has 400 to 500; the largest other one, `start`, under 8 kB. */
+  readonly maxPayload: number
+  /** Bytes of an HTTP request body. Twilio's forms have about 2 kB. */
+  readonly maxBody: number
+  /** Bytes of a request's headers, its line included. Twilio sends under 2 kB; with GET the form is in the line. */
+  readonly maxHeader: number
+  /** ms until the headers must be complete. Twilio's send theirs in one segment; a slow drip holds a socket no longer. */
+  readonly headersTimeout: number
+  /** ms until the whole request must be there. Twilio itself waits 15 s for the whole exchange (protocols.md A.1). */
+  readonly requestTimeout: number
+  /** ms that an idle connection is kept for the next request: longer than usual proxies' 60 s, so that they close first. */
+  readonly keepAliveTimeout: number
+  /** ms between looks for connections that broke the timeouts above. Node's own 30 s would make 10 s mean 40 s. */
+  readonly timeoutCheck: number
+  /** ms for an `admit` that waits. Twilio should get its 101 at once. */
+  readonly admitTimeout: number
+  /** ms between 1001 and the end of those who did not answer it. A polite peer takes a round trip. */
+  readonly grace: number
+  /** ms of silence after which a WebSocket peer is pinged. */
+  readonly pingIdle: number
+}
+
+export const limits: Limits = {
+  maxPayload: 64 * 1024,
+  maxBody: 64 * 1024,
+  maxHeader: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 65_000,
+  timeoutCheck: 2_000,
+  admitTimeout: 5_000,
+  grace: 500,
+  pingIdle: Wire.PING_IDLE
+}
+
+export interface Options {
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly host: string
+  readonly limits?: Partial<Limits>
+}
+
+export class HttpListener extends Context.Tag("@offhook/adapters/net/HttpListener")<HttpListener, {
+  readonly hostname: string
+  readonly port: number
+  /** Adds a route until the scope closes; the first route that matches takes the request. */
+  readonly upgrade: (route: UpgradeRoute) => Effect.Effect<void, never, Scope.Scope>
+  /** TCP connections now open, of either kind. */
+  readonly connections: Effect.Effect<number>
+}>() {}
+
+/** A listening socket, and Effect's `HttpServer` on it. Call it once and bind the result: two calls listen twice. */
+export const layer = (options: Options): Layer.Layer<HttpListener | HttpServer.HttpServer, ListenFailed> =>
+  Layer.scopedContext(Effect.map(make(options), ({ listener, server }) =>
+    Context.make(HttpListener, listener).pipe(Context.add(HttpServer.HttpServer, server))))
+
+const make = Effect.fnUntraced(function*(options: Options) {
+  const limit = { ...limits, ...options.limits }
+  const sockets = new Set<Net.Socket>()
+  const wires = new Set<Wire.Wire>()
+  const routes = new Set<UpgradeRoute>()
+
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() => listening(limit, sockets)),
+    (server) => release(server, sockets, wires, limit.grace)
+  )
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: limit.maxPayload,
+    perMessageDeflate: false,
+    ...CLOSE
+  })
+  const run = yield* FiberSet.makeRuntime<never>()
+
+  const onDefect = (cause: unknown) => {
+    run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))
+  }
+
+  const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
+    webSockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
+      ws.on("error", ignore)
+      Wire.open(ws, { pingIdle: limit.pingIdle, onDefect }, (wire) => {
+        wires.add(wire)
+        ws.once("close", () => wires.delete(wire))
+        return route.accept(wire, request)
+      })
+    })
+  }
+
+  const settle = (
+    verdict: Verdict,
+    route: UpgradeRoute,
+    request: Http.IncomingMessage,
+    socket: Net.Socket,
+    head: Buffer
+  ) => {
+    if (verdict._tag === "Refuse") return answer(socket, verdict.status, verdict.reason)
+    if (!server.listening) return answer(socket, 503, "shutting down")
+    upgrade(route, request, socket, head)
+  }
+
+  server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
+    const path = pathOf(request)
+    const route = [...routes].find((route) => route.matches(path))
+    if (route === undefined) return answer(socket, 404, "no WebSocket here")
+    const fault = malformed(request)
+    if (fault !== undefined) return answer(socket, 400, fault)
+
+    const failed = (cause: Cause.Cause<unknown>) => {
+      answer(socket, 500, "internal error")
+      run(Effect.logError("an upgrade could not be decided", cause))
+    }
+    let verdict: ReturnType<UpgradeRoute["admit"]>
+    try {
+      verdict = route.admit(request)
+    } catch (cause) {
+      return failed(Cause.die(cause))
+    }
+    if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
+
+    const fiber = run(Effect.timeout(verdict, limit.admitTimeout))
+    const abandon = () => fiber.unsafeInterruptAsFork(fiber.id())
+    socket.once("close", abandon)
+    fiber.addObserver((exit) => {
+      socket.off("close", abandon)
+      if (Exit.isSuccess(exit)) return settle(exit.value, route, request, socket, head)
+      if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
+      answer(socket, 503, "shutting down")
+    })
+  })
+
+  yield* listen(server, options)
+  const address = server.address() as Net.AddressInfo
+
+  return {
+    listener: HttpListener.of({
+      hostname: address.address,
+      port: address.port,
+      upgrade: (route) =>
+        Effect.asVoid(Effect.acquireRelease(
+          Effect.sync(() => routes.add(route)),
+          () => Effect.sync(() => routes.delete(route))
+        )),
+      connections: Effect.sync(() => sockets.size)
+    }),
+    server: HttpServer.make({
+      address: { _tag: "TcpAddress", hostname: address.address, port: address.port },
+      serve: (app, middleware) =>
+        Effect.acquireRelease(
+          Effect.tap(
+            middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
+            (handler) => Effect.sync(() => server.on("request", handler))
+          ),
+          (handler) => Effect.sync(() => server.off("request", handler))
+        ).pipe(
+          Effect.asVoid,
+          Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(limit.maxBody)))
+        )
+    })
+  }
+})
+
+const listening = (limit: Limits, sockets: Set<Net.Socket>): Http.Server => {
+  const server = Http.createServer({
+    maxHeaderSize: limit.maxHeader,
+    headersTimeout: limit.headersTimeout,
+    requestTimeout: limit.requestTimeout,
+    keepAliveTimeout: limit.keepAliveTimeout,
+    connectionsCheckingInterval: limit.timeoutCheck,
+    noDelay: true
+  })
+  server.on("connection", (socket) => {
+    socket.on("error", ignore)
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
+  return server
+}
+
+const listen = (server: Http.Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
+  Effect.async((resume) => {
+    const onError = (cause: NodeJS.ErrnoException) =>
+      resume(new ListenFailed({ reason: LISTEN_REASONS[cause.code ?? ""] ?? "other", host, port, cause }))
+    server.once("error", onError)
+    server.listen({ host, port }, () => {
+      server.off("error", onError)
+      server.on("error", ignore)
+      resume(Effect.void)
+    })
+  })
+
+const LISTEN_REASONS: { readonly [code: string]: ListenFailed["reason"] } = {
+  EADDRINUSE: "in-use",
+  EACCES: "not-permitted",
+  EADDRNOTAVAIL: "no-such-host",
+  ENOTFOUND: "no-such-host",
+  EAI_AGAIN: "no-such-host"
+}
+
+const release = (
+  server: Http.Server,
+  sockets: ReadonlySet<Net.Socket>,
+  wires: ReadonlySet<Wire.Wire>,
+  grace: number
+): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    if (!server.listening) return resume(Effect.void)
+    const timer = setTimeout(() => {
+      for (const wire of wires) wire.terminate()
+      for (const socket of sockets) socket.destroy()
+    }, grace)
+    server.close(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+    for (const wire of wires) wire.close(1001, "server is shutting down")
+  })
+
+/** ws 8.23 knows the option, its published types do not yet. */
+const CLOSE = { closeTimeout: Wire.CLOSE_TIMEOUT }
+
+const pathOf = (request: Http.IncomingMessage): string => {
+  const target = request.url ?? ""
+  const query = target.indexOf("?")
+  return query < 0 ? target : target.slice(0, query)
+}
+
+/** What ws itself would refuse, said before `admit` is asked. */
+const malformed = ({ headers, method }: Http.IncomingMessage): string | undefined => {
+  if (method !== "GET") return "a WebSocket upgrade is a GET"
+  if (headers.upgrade?.toLowerCase() !== "websocket") return "the only upgrade here is to websocket"
+  if (headers["sec-websocket-version"] !== "13") return "Sec-WebSocket-Version must be 13"
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) return "Sec-WebSocket-Key is missing or malformed"
+  return undefined
+}
+
+/** The socket is destroyed once the answer is out: Node keeps HTTP sockets half open, and a mute peer would hold it. */
+const answer = (socket: Net.Socket, status: number, reason: string): void => {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  socket.once("finish", () => socket.destroy())
+  // Bytes that nobody read would turn the end of the connection into a reset, and the answer would be lost.
+  socket.resume()
+  socket.end(
+    `HTTP/1.1 ${status} ${Http.STATUS_CODES[status] ?? "Refused"}\r\n` +
+      "Connection: close\r\n" +
+      "Content-Type: text/plain; charset=utf-8\r\n" +
+      `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`
+  )
+}
+
+const ignore = () => {}
