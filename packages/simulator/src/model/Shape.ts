@@ -2,6 +2,7 @@
  * Shapes of client events, checked as strictly as the real server does: the first fault found, with its `param` path, rejects the whole event
  * (codes: protocols.md E.9).
  */
+import * as Base64 from "../Base64.ts"
 
 export interface Failure {
   readonly code: string | null
@@ -124,6 +125,16 @@ export const object = (required: Fields, optional: Fields = {}): Shape => (value
   }
   return undefined
 }
+
+/** An object with any keys. */
+export const record: Shape = (value, path) => (isObject(value) ? undefined : invalidType(path, "an object", value))
+
+/** What the server says of audio that is not base64. */
+export const notBase64 = (path: string): Failure =>
+  invalidValue(path, `Invalid '${path}'. Expected base64-encoded audio bytes, but got an invalid value.`)
+
+export const base64: Shape = (value, path) =>
+  string()(value, path) ?? (Base64.decode(value as string) === undefined ? notBase64(path) : undefined)
 
 /** An object whose `key` names which of `shapes` it must fit. */
 export const tagged = (key: string, shapes: { readonly [tag: string]: Shape }): Shape => (value, path) => {

@@ -27,8 +27,8 @@ export type Encoding = "audio/pcmu" | "audio/pcma" | "audio/pcm"
 
 /** `atMs` is where in the audio the decision fell; `startMs` and `endMs` are what the event says. */
 export type Change =
-  | { readonly type: "started"; readonly startMs: number; readonly atMs: number }
-  | { readonly type: "stopped"; readonly startMs: number; readonly endMs: number }
+  | { readonly _tag: "Started"; readonly startMs: number; readonly atMs: number }
+  | { readonly _tag: "Stopped"; readonly startMs: number; readonly endMs: number }
 
 export interface Vad {
   /** Measures `bytes[0, length)`; returns the changes in order. Shares one empty array when there is none. */
@@ -86,7 +86,7 @@ export const make = (): Vad => {
           silent = 0
           voiced = 0
           startMs = Math.max(floorMs, onsetMs - settings!.prefixMs)
-          change = { type: "started", startMs, atMs: endMs }
+          change = { _tag: "Started", startMs, atMs: endMs }
         }
       } else if (voiced > 0) voiced--
     } else if (sum >= offSum) {
@@ -101,7 +101,7 @@ export const make = (): Vad => {
       speaking = false
       voiced = 0
       floorMs = endMs
-      change = { type: "stopped", startMs, endMs }
+      change = { _tag: "Stopped", startMs, endMs }
     }
     windowStartMs = endMs
     sum = 0
