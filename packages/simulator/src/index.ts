@@ -1,1 +1,9 @@
-export {}
+export * as Base64 from "./Base64.ts"
+export * as Caller from "./Caller.ts"
+export * as CarrierTwiml from "./CarrierTwiml.ts"
+export * as Line from "./Line.ts"
+export * as PlayBuffer from "./PlayBuffer.ts"
+export * as Random from "./Random.ts"
+export * as SimCarrier from "./SimCarrier.ts"
+export * as Speech from "./Speech.ts"
+export * as SpeechFiles from "./node/SpeechFiles.ts"

@@ -1,0 +1,663 @@
+/**
+ * The phone network, as a seeded machine without sockets and without a clock: places a call, fetches TwiML and executes
+ * it, and is the far end of the Media Streams (protocols.md A and B).
+ *
+ * Words: a *request* is a webhook to be fetched, a *stream* one Media Stream of the call; both are numbered from 0, and
+ * an input names the one it answers, so what comes too late is recognised. The *ear* is what the caller heard.
+ *
+ * Times are ms on the host's clock, fractional, never decreasing. Inside, the carrier has a clock of its own
+ * (`clockOffset`, `driftPpm`): media timestamps, frames and playout run on it. All records are in the host's time.
+ *
+ * 1. Everything due at or before an input's `at` happens before the input, each output stamped with its own time.
+ * 2. No verb runs while another does; `<Connect><Stream>` lasts until its socket is gone.
+ * 3. Where no verb is left the carrier hangs up. What cannot be fetched or read ends the call.
+ * 4. `CallEnded` is the last output. An ended call is silent.
+ */
+import * as Caller from "./Caller.ts"
+import * as CarrierStream from "./CarrierStream.ts"
+import * as CarrierTwiml from "./CarrierTwiml.ts"
+import type { Span } from "./PlayBuffer.ts"
+import type { Random } from "./Random.ts"
+
+export type Input =
+  | { readonly _tag: "CallPlaced"; readonly at: number }
+  | {
+      readonly _tag: "WebhookAnswered"
+      readonly at: number
+      readonly request: number
+      readonly status: number
+      readonly contentType: string | undefined
+      readonly body: string
+    }
+  | { readonly _tag: "WebhookFailed"; readonly at: number; readonly request: number; readonly message: string }
+  | { readonly _tag: "SocketOpened"; readonly at: number; readonly stream: number }
+  /** No 101: `status` is what the server answered, undefined when it could not be reached. */
+  | { readonly _tag: "SocketRefused"; readonly at: number; readonly stream: number; readonly status: number | undefined }
+  | { readonly _tag: "TextReceived"; readonly at: number; readonly stream: number; readonly text: string }
+  | { readonly _tag: "BinaryReceived"; readonly at: number; readonly stream: number }
+  | {
+      readonly _tag: "SocketClosed"
+      readonly at: number
+      readonly stream: number
+      readonly code: number
+      readonly reason: string
+    }
+  /** REST `Status=completed`. */
+  | { readonly _tag: "HungUpByRest"; readonly at: number }
+  /** REST `Twiml=…`: replaces the running document. */
+  | { readonly _tag: "TwimlByRest"; readonly at: number; readonly twiml: string }
+  | { readonly _tag: "CallerHungUp"; readonly at: number }
+  | { readonly _tag: "KeyPressed"; readonly at: number; readonly digit: string }
+  | { readonly _tag: "TimeAdvanced"; readonly at: number }
+
+export type Output =
+  /** To be answered by `WebhookAnswered` or `WebhookFailed`. With GET the parameters go into the query. */
+  | {
+      readonly _tag: "PostWebhook"
+      readonly at: number
+      readonly request: number
+      readonly url: string
+      readonly method: CarrierTwiml.Method
+      readonly params: Params
+    }
+  /** A stream status callback (protocols.md A.3): no answer is waited for. */
+  | {
+      readonly _tag: "PostStatus"
+      readonly at: number
+      readonly url: string
+      readonly method: CarrierTwiml.Method
+      readonly params: Params
+    }
+  | { readonly _tag: "OpenSocket"; readonly at: number; readonly stream: number; readonly url: string }
+  | { readonly _tag: "SendText"; readonly at: number; readonly stream: number; readonly text: string }
+  | { readonly _tag: "CloseSocket"; readonly at: number; readonly stream: number; readonly code: number }
+  | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
+  | { readonly _tag: "CallEnded"; readonly at: number; readonly reason: EndReason }
+
+export type Params = Readonly<Record<string, string>>
+
+export type EndReason = "caller" | "rest" | "twiml" | "rejected" | "application-error"
+
+/** What happened, for whoever tells the call's story. Durations in ms. */
+export type Trace =
+  | { readonly _tag: "Answered" }
+  | { readonly _tag: "VerbExecuted"; readonly verb: CarrierTwiml.Verb["_tag"]; readonly detail: string }
+  | { readonly _tag: "StreamStarted"; readonly stream: number; readonly streamSid: string }
+  | { readonly _tag: "StreamEnded"; readonly stream: number; readonly by: "server" | "carrier" }
+  | { readonly _tag: "AudioStarted"; readonly stream: number }
+  | { readonly _tag: "AudioEnded"; readonly stream: number; readonly ms: number; readonly cleared: boolean }
+  /** Audio that will never be heard. */
+  | { readonly _tag: "Cleared"; readonly stream: number; readonly ms: number }
+  | { readonly _tag: "CallerSpeaking"; readonly clip: string; readonly ms: number }
+  | { readonly _tag: "CallerQuiet"; readonly clip: string }
+  | { readonly _tag: "KeyPressed"; readonly digit: string }
+  | { readonly _tag: "Warned"; readonly code: number; readonly message: string }
+  | { readonly _tag: "HungUp"; readonly by: EndReason }
+
+/** Twilio's debugger entries (protocols.md B.5). */
+export interface Warning {
+  readonly at: number
+  readonly code: number
+  readonly message: string
+}
+
+export interface HeardSpan extends Span {
+  readonly stream: number
+}
+
+/** `at` is when these bytes would have been heard; `clearedAt` when the ear went silent instead. */
+export interface ClearedSpan extends Span {
+  readonly stream: number
+  readonly clearedAt: number
+}
+
+export interface Echo {
+  readonly stream: number
+  readonly at: number
+  readonly name: string
+  /** Echoed by a clear: what is before it was not heard to its end. */
+  readonly flushed: boolean
+}
+
+/** Between two stretches of audio nothing was left to play: the agent was done, or its audio came too late. */
+export interface Gap {
+  readonly stream: number
+  readonly from: number
+  readonly to: number
+}
+
+/** All that a judge needs of the caller's ear. Every byte of every media message is in one span, in order of time. */
+export interface Ear {
+  readonly heard: ReadonlyArray<HeardSpan>
+  readonly cleared: ReadonlyArray<ClearedSpan>
+  readonly echoes: ReadonlyArray<Echo>
+  readonly gaps: ReadonlyArray<Gap>
+}
+
+/** A frame of the caller's line, as sent. */
+export interface SentFrame {
+  readonly stream: number
+  readonly at: number
+  readonly timestamp: number
+  readonly payload: Uint8Array
+}
+
+export interface Options {
+  readonly webhookUrl: string
+  readonly random: Random
+  readonly script: Caller.CallerScript
+  readonly webhookMethod?: CarrierTwiml.Method
+  readonly accountSid?: string
+  readonly callSid?: string
+  readonly from?: string
+  readonly to?: string
+  /** Very quiet noise on the caller's line instead of silence. */
+  readonly noise?: boolean
+  /** Size of a media message, bytes; 160 is 20 ms. */
+  readonly frameBytes?: number
+  /** ms; see PlayBuffer. */
+  readonly playoutQuantum?: number
+  readonly impairments?: CarrierStream.Impairments
+  /** The carrier's clock when the host's is 0, ms. */
+  readonly clockOffset?: number
+  /** How much faster the carrier's clock runs, millionths. */
+  readonly driftPpm?: number
+  /** At the end of a stream the socket is closed without `stop`. */
+  readonly withoutStop?: boolean
+  readonly closeCode?: number
+  /** The caller hangs up this many ms after placing the call, whatever happens. */
+  readonly patience?: number
+  /** How long `<Dial>` rings in vain, at most its `timeout`, ms. */
+  readonly dialRingsFor?: number
+}
+
+export interface SimCarrier {
+  readonly accountSid: string
+  readonly callSid: string
+  readonly ear: Ear
+  readonly sent: ReadonlyArray<SentFrame>
+  readonly warnings: ReadonlyArray<Warning>
+  readonly handle: (input: Input) => ReadonlyArray<Output>
+  readonly nextDeadline: () => number | undefined
+  readonly isEnded: () => boolean
+  /** What the ear is hearing at `at` and `ear.heard` does not hold yet. */
+  readonly inPlay: (at: number) => HeardSpan | undefined
+}
+
+export const make = (options: Options): SimCarrier => new Carrier(options)
+
+/** Longer, and Twilio gives a webhook up (protocols.md A.1). */
+const webhookTimeoutMs = 15_000
+const defaultDialMs = 5_000
+/** A rough rate of speech, for `<Say>`: about 150 words a minute. */
+const sayMsPerCharacter = 65
+const playMs = 2_000
+const digitMs = 200
+/** Undoes rounding between the two clocks: a nanosecond. */
+const tolerance = 1e-6
+
+type Phase =
+  | { readonly _tag: "Idle" }
+  | { readonly _tag: "Fetching"; readonly request: number; readonly until: number }
+  | { readonly _tag: "Busy"; readonly until: number; readonly then: () => void }
+  | { readonly _tag: "Connecting"; readonly connect: Connect }
+  | { readonly _tag: "Streaming"; readonly connect: Connect; readonly stream: CarrierStream.CarrierStream }
+  | { readonly _tag: "Ended" }
+
+type Connect = Extract<CarrierTwiml.Verb, { _tag: "Connect" }>
+
+class Carrier implements SimCarrier {
+  readonly accountSid: string
+  readonly callSid: string
+  readonly ear = {
+    heard: new Array<HeardSpan>(),
+    cleared: new Array<ClearedSpan>(),
+    echoes: new Array<Echo>(),
+    gaps: new Array<Gap>()
+  }
+  readonly sent: Array<SentFrame> = []
+  readonly warnings: Array<Warning> = []
+
+  private readonly options: Options
+  private readonly random: Random
+  private readonly caller: Caller.Caller
+  private readonly geography: Params
+  private readonly rate: number
+  private out: Array<Output> = []
+  private phase: Phase = { _tag: "Idle" }
+  /** On the carrier's clock, as all times below. */
+  private now = -Infinity
+  private hangUpAt: number | undefined
+  private answered = false
+  private verbs: ReadonlyArray<CarrierTwiml.Verb> = []
+  private nextVerb = 0
+  private documentUrl: string
+  private requests = 0
+  private streams = 0
+  private warned = false
+  private audioStartedAt = 0
+  private audioEndedAt: number | undefined
+
+  constructor(options: Options) {
+    this.options = options
+    this.random = options.random.split("carrier")
+    this.rate = 1 + (options.driftPpm ?? 0) / 1e6
+    this.accountSid = options.accountSid ?? `AC${this.random.split("account").hex(32)}`
+    this.callSid = options.callSid ?? `CA${this.random.split("call").hex(32)}`
+    this.documentUrl = options.webhookUrl
+    this.geography = geography()
+    this.caller = Caller.make({
+      script: options.script,
+      frameBytes: options.frameBytes ?? 160,
+      listener: {
+        speaking: (at, clip, bytes) => this.trace(at, { _tag: "CallerSpeaking", clip, ms: bytes / 8 }),
+        quiet: (at, clip) => this.trace(at, { _tag: "CallerQuiet", clip }),
+        pressed: (at, digit) => this.press(at, digit),
+        hungUp: (at) => this.end(at, "caller")
+      },
+      ...(options.noise === true ? { noise: this.random.split("noise") } : {})
+    })
+  }
+
+  handle(input: Input): ReadonlyArray<Output> {
+    if (this.phase._tag === "Ended") return []
+    const at = Math.max(this.now, this.toCarrier(input.at))
+    this.advance(at)
+    this.now = at
+    if (!this.isEnded()) this.receive(at, input)
+    const out = this.out
+    this.out = []
+    return out
+  }
+
+  nextDeadline(): number | undefined {
+    const due = this.due()
+    return due === undefined ? undefined : this.toHost(due)
+  }
+
+  isEnded(): boolean {
+    return this.phase._tag === "Ended"
+  }
+
+  inPlay(at: number): HeardSpan | undefined {
+    if (this.phase._tag !== "Streaming") return undefined
+    const span = this.phase.stream.inPlay(this.toCarrier(at))
+    return span === undefined ? undefined : { ...span, stream: this.streams - 1, at: this.toHost(span.at) }
+  }
+
+  private receive(at: number, input: Input): void {
+    const phase = this.phase
+    switch (input._tag) {
+      case "CallPlaced": {
+        if (phase._tag !== "Idle") return
+        const { webhookUrl, webhookMethod = "POST", patience } = this.options
+        if (patience !== undefined) this.hangUpAt = at + patience
+        return this.fetch(at, { url: webhookUrl, method: webhookMethod }, {})
+      }
+      case "WebhookAnswered":
+        if (phase._tag !== "Fetching" || phase.request !== input.request) return
+        if (input.status < 200 || input.status > 299) return this.fail(at, 11200, `the webhook answered ${input.status}`)
+        return this.run(at, input.body, input.contentType)
+      case "WebhookFailed":
+        if (phase._tag !== "Fetching" || phase.request !== input.request) return
+        return this.fail(at, 11200, input.message)
+      case "SocketOpened":
+        if (phase._tag !== "Connecting" || input.stream !== this.streams - 1) return
+        return this.startStream(at, phase.connect)
+      case "SocketRefused":
+        if (phase._tag !== "Connecting" || input.stream !== this.streams - 1) return
+        if (input.status === undefined) this.streamFailed(at, phase.connect, 31901, "the host of the stream does not answer")
+        else this.streamFailed(at, phase.connect, 31920, `the handshake was answered by ${input.status}`)
+        return this.connectEnded(at, phase.connect)
+      case "TextReceived":
+        if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
+        return phase.stream.receive(at, input.text)
+      case "BinaryReceived":
+        if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
+        return this.invalid(at, "a binary message")
+      case "SocketClosed":
+        if (input.stream !== this.streams - 1) return
+        if (phase._tag === "Connecting") {
+          this.streamFailed(at, phase.connect, 31920, "closed during the handshake")
+          return this.connectEnded(at, phase.connect)
+        }
+        if (phase._tag !== "Streaming") return
+        phase.stream.end(at, false)
+        this.trace(at, { _tag: "StreamEnded", stream: input.stream, by: "server" })
+        this.streamFailed(at, phase.connect, 31921, `the server closed the socket (${input.code})`)
+        return this.connectEnded(at, phase.connect)
+      case "HungUpByRest":
+        return this.end(at, "rest")
+      case "TwimlByRest":
+        this.endStream(at)
+        return this.run(at, input.twiml, "text/xml")
+      case "CallerHungUp":
+        return this.end(at, "caller")
+      case "KeyPressed":
+        return this.press(at, input.digit)
+      case "TimeAdvanced":
+        return
+    }
+  }
+
+  private advance(until: number): void {
+    for (let due = this.due(); due !== undefined && due <= until + tolerance; due = this.due()) {
+      this.now = Math.max(this.now, due)
+      this.happen(due)
+    }
+  }
+
+  private due(): number | undefined {
+    const phase = this.phase
+    let due: number | undefined
+    switch (phase._tag) {
+      case "Ended":
+        return undefined
+      case "Fetching":
+      case "Busy":
+        due = phase.until
+        break
+      case "Streaming":
+        due = earlier(phase.stream.nextDeadline(), this.caller.nextDeadline())
+        break
+      case "Idle":
+      case "Connecting":
+        break
+    }
+    return earlier(due, this.hangUpAt)
+  }
+
+  private happen(at: number): void {
+    if (this.hangUpAt !== undefined && this.hangUpAt <= at) return this.end(at, "caller")
+    const phase = this.phase
+    switch (phase._tag) {
+      case "Fetching":
+        return this.fail(at, 11200, `the webhook did not answer within ${webhookTimeoutMs} ms`)
+      case "Busy":
+        return phase.then()
+      case "Streaming": {
+        const acts = this.caller.nextDeadline()
+        const streams = phase.stream.nextDeadline()
+        if (acts !== undefined && (streams === undefined || acts < streams)) return this.caller.advance(at)
+        return phase.stream.advance(at)
+      }
+    }
+  }
+
+  private run(at: number, body: string, contentType: string | undefined): void {
+    const document = CarrierTwiml.parse(body, contentType ?? "")
+    if (document._tag === "Refused") return this.fail(at, document.code, document.message)
+    this.verbs = document.verbs
+    this.nextVerb = 0
+    this.execute(at)
+  }
+
+  private execute(at: number): void {
+    const verb = this.verbs[this.nextVerb++]
+    if (verb === undefined) return this.end(at, "twiml")
+    const first = !this.answered && this.nextVerb === 1
+    if (verb._tag !== "Reject" && !(verb._tag === "Pause" && first)) this.answer(at)
+    switch (verb._tag) {
+      case "Say":
+        this.executed(at, verb, verb.text)
+        return this.busy(at, verb.text.length * sayMsPerCharacter * Math.max(1, verb.loop))
+      case "Play":
+        this.executed(at, verb, verb.digits === "" ? verb.url : verb.digits)
+        return this.busy(at, (verb.digits === "" ? playMs : verb.digits.length * digitMs) * Math.max(1, verb.loop))
+      case "Pause":
+        this.executed(at, verb, `${verb.seconds} s`)
+        return this.busy(at, verb.seconds * 1000)
+      case "Redirect":
+        this.executed(at, verb, verb.action.url)
+        return this.fetch(at, verb.action, {})
+      case "Connect":
+        this.executed(at, verb, verb.stream.url)
+        return this.connect(at, verb)
+      case "Dial": {
+        this.executed(at, verb, verb.target)
+        const rings = Math.min(verb.timeout * 1000, this.options.dialRingsFor ?? defaultDialMs)
+        return this.busy(at, rings, () => {
+          const over = at + rings
+          if (verb.action === undefined) return this.execute(over)
+          this.fetch(over, verb.action, {
+            DialCallStatus: "no-answer",
+            DialCallSid: `CA${this.random.split("dial").hex(32)}`,
+            DialBridged: "false"
+          })
+        })
+      }
+      case "Reject":
+        this.executed(at, verb, verb.reason)
+        return this.end(at, "rejected")
+      case "Hangup":
+        this.executed(at, verb, "")
+        return this.end(at, "twiml")
+    }
+  }
+
+  private busy(at: number, ms: number, then: () => void = () => this.execute(at + ms)): void {
+    this.phase = { _tag: "Busy", until: at + ms, then }
+  }
+
+  private connect(at: number, verb: Connect): void {
+    const url = streamUrl(verb.stream.url, this.documentUrl)
+    if (typeof url !== "string") {
+      this.streamFailed(at, verb, url.code, url.message)
+      return this.connectEnded(at, verb)
+    }
+    this.phase = { _tag: "Connecting", connect: verb }
+    this.out.push({ _tag: "OpenSocket", at: this.toHost(at), stream: this.streams++, url })
+  }
+
+  private startStream(at: number, connect: Connect): void {
+    const index = this.streams - 1
+    const streamSid = `MZ${this.random.split(`stream ${index}`).hex(32)}`
+    const { frameBytes = 160, playoutQuantum = 0, impairments = {} } = this.options
+    this.warned = false
+    this.audioEndedAt = undefined
+    this.trace(at, { _tag: "StreamStarted", stream: index, streamSid })
+    const stream = CarrierStream.make({
+      at,
+      streamSid,
+      callSid: this.callSid,
+      accountSid: this.accountSid,
+      parameters: connect.stream.parameters,
+      caller: this.caller,
+      frameBytes,
+      firstTimestamp: this.random.split(`first timestamp ${index}`).integer(100, 160),
+      playoutQuantum,
+      impairments,
+      listener: this.listen(index)
+    })
+    this.phase = { _tag: "Streaming", connect, stream }
+    this.statusCallback(at, connect, "stream-started", undefined)
+  }
+
+  private listen(index: number): CarrierStream.Listener {
+    return {
+      send: (at, text) => {
+        this.out.push({ _tag: "SendText", at: this.toHost(at), stream: index, text })
+      },
+      sent: (at, timestamp, payload) => {
+        this.sent.push({ stream: index, at: this.toHost(at), timestamp, payload })
+      },
+      invalid: (at, message) => this.invalid(at, message),
+      started: (at) => {
+        if (this.audioEndedAt !== undefined) {
+          this.ear.gaps.push({ stream: index, from: this.toHost(this.audioEndedAt), to: this.toHost(at) })
+        }
+        this.audioStartedAt = at
+        this.caller.agentStarted(at)
+        this.trace(at, { _tag: "AudioStarted", stream: index })
+      },
+      ended: (at, cleared) => {
+        this.audioEndedAt = cleared ? undefined : at
+        this.caller.agentEnded(at, cleared)
+        this.trace(at, { _tag: "AudioEnded", stream: index, ms: at - this.audioStartedAt, cleared })
+      },
+      heard: (span) => {
+        this.ear.heard.push({ ...span, stream: index, at: this.toHost(span.at) })
+      },
+      cleared: (at, span) => {
+        this.ear.cleared.push({ ...span, stream: index, at: this.toHost(span.at), clearedAt: this.toHost(at) })
+      },
+      echoed: (at, name, flushed) => {
+        this.ear.echoes.push({ stream: index, at: this.toHost(at), name, flushed })
+      }
+    }
+  }
+
+  private endStream(at: number): void {
+    if (this.phase._tag === "Connecting") {
+      this.out.push(this.closeSocket(at))
+      return
+    }
+    if (this.phase._tag !== "Streaming") return
+    const { connect, stream } = this.phase
+    this.phase = { _tag: "Idle" }
+    stream.end(at, this.options.withoutStop !== true)
+    this.out.push(this.closeSocket(at))
+    this.trace(at, { _tag: "StreamEnded", stream: this.streams - 1, by: "carrier" })
+    this.statusCallback(at, connect, "stream-stopped", undefined)
+  }
+
+  private closeSocket(at: number): Output {
+    return { _tag: "CloseSocket", at: this.toHost(at), stream: this.streams - 1, code: this.options.closeCode ?? 1000 }
+  }
+
+  private connectEnded(at: number, { action }: Connect): void {
+    if (action === undefined) this.execute(at)
+    else this.fetch(at, action, {})
+  }
+
+  private fetch(at: number, action: CarrierTwiml.Action, extra: Params): void {
+    let url: string
+    try {
+      url = new URL(action.url, this.documentUrl).href
+      if (URL.canParse(action.url)) url = action.url
+    } catch {
+      return this.fail(at, 11100, "the webhook's URL is malformed")
+    }
+    this.documentUrl = url
+    const request = this.requests++
+    this.phase = { _tag: "Fetching", request, until: at + webhookTimeoutMs }
+    const params = { ...this.callParams(), ...extra }
+    this.out.push({ _tag: "PostWebhook", at: this.toHost(at), request, url, method: action.method, params })
+  }
+
+  private callParams(): Params {
+    const { from = "+15005550001", to = "+15005550006" } = this.options
+    return {
+      AccountSid: this.accountSid,
+      ApiVersion: "2010-04-01",
+      CallSid: this.callSid,
+      CallStatus: this.answered ? "in-progress" : "ringing",
+      CallToken: JSON.stringify({ parentCallInfoToken: this.random.split("token").hex(16), identityHeaderTokens: [] }),
+      Called: to,
+      Caller: from,
+      Direction: "inbound",
+      From: from,
+      StirVerstat: "TN-Validation-Passed-A",
+      To: to,
+      ...this.geography
+    }
+  }
+
+  private statusCallback(at: number, { stream }: Connect, event: string, error: string | undefined): void {
+    if (stream.statusCallback === undefined) return
+    const { url, method } = stream.statusCallback
+    const params = {
+      AccountSid: this.accountSid,
+      CallSid: this.callSid,
+      StreamSid: `MZ${this.random.split(`stream ${this.streams - 1}`).hex(32)}`,
+      StreamName: stream.name ?? "",
+      StreamEvent: event,
+      ...(error === undefined ? {} : { StreamError: error }),
+      Timestamp: new Date(Math.round(this.toHost(at))).toISOString()
+    }
+    this.out.push({ _tag: "PostStatus", at: this.toHost(at), url, method, params })
+  }
+
+  private streamFailed(at: number, connect: Connect, code: number, message: string): void {
+    this.warn(at, code, message)
+    this.statusCallback(at, connect, "stream-error", message)
+  }
+
+  private invalid(at: number, message: string): void {
+    if (this.warned) return
+    this.warned = true
+    this.warn(at, 31951, message)
+  }
+
+  private press(at: number, digit: string): void {
+    this.trace(at, { _tag: "KeyPressed", digit })
+    if (this.phase._tag === "Streaming") this.phase.stream.press(at, digit)
+  }
+
+  private answer(at: number): void {
+    if (this.answered) return
+    this.answered = true
+    this.trace(at, { _tag: "Answered" })
+  }
+
+  private fail(at: number, code: number, message: string): void {
+    this.warn(at, code, message)
+    this.end(at, "application-error")
+  }
+
+  private end(at: number, reason: EndReason): void {
+    this.endStream(at)
+    this.phase = { _tag: "Ended" }
+    this.trace(at, { _tag: "HungUp", by: reason })
+    this.out.push({ _tag: "CallEnded", at: this.toHost(at), reason })
+  }
+
+  private warn(at: number, code: number, message: string): void {
+    this.warnings.push({ at: this.toHost(at), code, message })
+    this.trace(at, { _tag: "Warned", code, message })
+  }
+
+  private executed(at: number, verb: CarrierTwiml.Verb, detail: string): void {
+    this.trace(at, { _tag: "VerbExecuted", verb: verb._tag, detail })
+  }
+
+  private trace(at: number, trace: Trace): void {
+    this.out.push({ _tag: "Trace", at: this.toHost(at), trace })
+  }
+
+  private toCarrier(at: number): number {
+    return at * this.rate + (this.options.clockOffset ?? 0)
+  }
+
+  private toHost(at: number): number {
+    return (at - (this.options.clockOffset ?? 0)) / this.rate
+  }
+}
+
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined || a <= b ? a : b
+
+/** The address to connect to, as written but without its query; or the error that Twilio would log. */
+const streamUrl = (written: string, documentUrl: string): string | { code: number; message: string } => {
+  const base = documentUrl.replace(/^http/, "ws")
+  if (!URL.canParse(written, base)) return { code: 31923, message: "the stream's URL is malformed" }
+  const url = new URL(written, base)
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
+  if (url.protocol !== "wss:" && !(url.protocol === "ws:" && loopback)) {
+    return { code: 31922, message: `the stream's URL has the scheme ${url.protocol}` }
+  }
+  const whole = URL.canParse(written) ? written : url.href
+  return whole.split(/[?#]/)[0] ?? whole
+}
+
+/** Empty values are sent, and signed (protocols.md A.1). */
+const geography = (): Params => {
+  const params: Record<string, string> = {}
+  for (const party of ["From", "To", "Caller", "Called"]) {
+    params[`${party}City`] = ""
+    params[`${party}State`] = "CA"
+    params[`${party}Zip`] = ""
+    params[`${party}Country`] = "US"
+  }
+  return params
+}
