@@ -24,8 +24,8 @@ export const clips = [
   {
     id: "agent-opening-hours",
     voice: "agent",
-    text: "We are open from Tuesday to Sunday. Lunch is from twelve to half past two, and dinner from six to eleven. On Mondays we are closed.",
-    durationMs: 8162.625
+    text: "We open Tuesday to Sunday. Lunch is from twelve to half past two, and dinner from six to eleven. On Mondays we are closed.",
+    durationMs: 7789.375
   },
   { id: "agent-how-many", voice: "agent", text: "Of course. We have room for up to eight people.", durationMs: 2752 },
   { id: "agent-short-answer", voice: "agent", text: "Yes, that is possible.", durationMs: 1532.25 },
