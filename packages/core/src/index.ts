@@ -1,3 +1,8 @@
 export * as Agent from "./Agent.ts"
 export type { Command } from "./Command.ts"
 export type { Event } from "./Event.ts"
+export * as Keypad from "./Keypad.ts"
+export * as ModelFault from "./ModelFault.ts"
+export * as Prices from "./Prices.ts"
+export * as Transcript from "./Transcript.ts"
+export * as Usage from "./Usage.ts"

@@ -1,0 +1,47 @@
+/**
+ * The telephone's keys, gathered into entries: what a caller keys until `#`, or until no key comes for 2 s.
+ *
+ * Invariants
+ * 1. An entry holds at most 64 keys: the 64th completes it.
+ * 2. `#` only ends an entry and is never part of one; alone it is the empty entry.
+ * 3. `nextDeadline` is null exactly while nothing is gathered.
+ */
+
+import type { Millis } from "./Event.ts"
+
+export interface Keypad {
+  readonly digits: string
+  /** When the last key was pressed. */
+  readonly at: Millis
+}
+
+export const initial: Keypad = { digits: "", at: 0 }
+
+/**
+ * One key (`0-9 * # A-D`; anything else changes nothing), and the entry it completes: without `#`, `""` for `#` alone.
+ * A key later than the deadline completes what was gathered and begins the next entry.
+ */
+export const press = (keypad: Keypad, digit: string, at: Millis): readonly [Keypad, string | null] => {
+  if (digit === "#") return [initial, keypad.digits]
+  if (!isKey.test(digit)) return [keypad, null]
+  const deadline = nextDeadline(keypad)
+  if (deadline !== null && at >= deadline) return [{ digits: digit, at }, keypad.digits]
+  const digits = keypad.digits + digit
+  return digits.length >= maxDigits ? [initial, digits] : [{ digits, at }, null]
+}
+
+/** The entry that is complete because no key came for 2 s. */
+export const due = (keypad: Keypad, at: Millis): readonly [Keypad, string | null] => {
+  const deadline = nextDeadline(keypad)
+  return deadline !== null && at >= deadline ? [initial, keypad.digits] : [keypad, null]
+}
+
+export const nextDeadline = (keypad: Keypad): Millis | null => (keypad.digits === "" ? null : keypad.at + pauseMs)
+
+/** An entry as the model is told of it; the keys stand apart so that they are read as digits, not as a number. */
+export const sentence = (digits: string): string =>
+  `The caller keyed ${digits === "" ? "#" : [...digits].join(" ")} on the telephone.`
+
+const isKey = /^[0-9*A-D]$/
+const maxDigits = 64
+const pauseMs = 2_000

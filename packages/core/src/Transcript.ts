@@ -1,0 +1,401 @@
+/**
+ * What was said in a call, as turns in the order of the conversation: of the caller, what the model understood; of the
+ * agent, the text that was generated, the part of it that was sent, and the part of it that was heard.
+ *
+ * An item is a place in the model's conversation. Its turns (one of a caller's item, one for each audio content of an
+ * agent's) settle once they are final and everything before them has left. Links are items without a turn: function
+ * calls, their outputs, system texts; they only carry the order.
+ *
+ * Order. Items stand in the chain of `previous_item_id`, however they arrive: a new item goes behind its predecessor,
+ * and items that were waiting for it go behind it. An item that was never heard is skipped on the way, for the model
+ * deleted it and chains the next item to the one before. A predecessor that is unknown or has left orders by arrival.
+ *
+ * Text and audio. The text of an item runs ahead of its audio, so text that arrives when `b` bytes of audio had been
+ * received is spoken after `b`: an anchor, an upper bound on what is spoken by then. Where the text is at `b` bytes is
+ * estimated by the lowest line that can be drawn: the largest convex curve from the start of the item to its end that
+ * lies under every anchor. Speech at a steady rate is met exactly, however far ahead its text came.
+ *
+ * Invariants
+ * 1. Turns settle in order, each once. A caller's turn waits at most 10 s for its transcription, an agent's for `spoken`.
+ * 2. `heard` begins as `sent` does, and `sent` as `generated`; each ends at a word, and in " …" where something is missing.
+ * 3. Bounded: 8,192 characters of text an item, 128 anchors a content, 16 contents an item, 128 items waiting (beyond
+ *    them the first is settled with what is known), 64 turns of 32,768 characters together in the tail.
+ */
+
+import type { Command, Turn } from "./Command.ts"
+import type {
+  Millis,
+  ModelItemAdded,
+  ModelSpeechCommitted,
+  ModelText,
+  ModelTranscribed,
+  ModelTranscriptionFailed
+} from "./Event.ts"
+
+export interface Transcript {
+  readonly waiting: ReadonlyArray<Item>
+  /** The last items that left, so that a late announcement does not bring one back. */
+  readonly left: ReadonlyArray<Place>
+  readonly settled: ReadonlyArray<Turn>
+  /** The latest time seen: when an item that only `spoken` names began. */
+  readonly at: Millis
+  /** Texts of keyed digits so far: they name their items. */
+  readonly keyed: number
+}
+
+interface Place {
+  readonly session: number
+  readonly item: string
+}
+
+interface Waiting extends Place {
+  readonly previous: string | null
+  /** False while only its text, not its place in the conversation is known. */
+  readonly announced: boolean
+  readonly at: Millis
+}
+
+type Item =
+  | (Waiting & { readonly speaker: "none" })
+  | (Waiting & {
+      readonly speaker: "caller"
+      readonly text: string | null
+      readonly final: boolean
+      readonly cut: boolean
+      /** The name of a keyed text; the model gives its item another. */
+      readonly keyed: string | null
+    })
+  | (Waiting & { readonly speaker: "agent"; readonly contents: ReadonlyArray<Content> })
+
+interface Content extends Spoken {
+  readonly contentIndex: number
+  readonly figures: Figures | null
+}
+
+/** The text of one audio content and where it stands in the audio. */
+export interface Spoken {
+  readonly text: string
+  /** Of the whole text, the part that was not kept included. */
+  readonly length: number
+  readonly anchors: ReadonlyArray<Anchor>
+}
+
+/** By `bytes` of audio no more than `length` characters are spoken. */
+export interface Anchor {
+  readonly bytes: number
+  readonly length: number
+}
+
+/** How far one audio content came, in bytes from its start; `bytesPerMs` is 8 for G.711. */
+export interface Figures {
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly heardBytes: number
+  readonly bytesPerMs: number
+}
+
+export const initial: Transcript = { waiting: [], left: [], settled: [], at: 0, keyed: 0 }
+
+/** An item entered the conversation: a turn for a message of the assistant or the user, a link otherwise. */
+export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
+  if (event.kind !== "message" || event.role === "system" || event.role === null) {
+    return announce(t, event, (place) => ({ ...place, speaker: "none" }))
+  }
+  if (event.role === "assistant") return announce(t, event, (place) => ({ ...place, speaker: "agent", contents: [] }))
+  const known = find(t, event) !== undefined || hasLeft(t, event)
+  const keyed = known ? undefined : t.waiting.find((item) => isUnclaimed(item) && item.session === event.session)
+  return keyed === undefined
+    ? announce(t, event, unheardCaller)
+    : announce(t, event, (place) => ({ ...keyed, ...place, at: keyed.at }), keyed)
+}
+
+/** The caller's utterance became an item; `added` for the same item may come before or after. */
+export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript => {
+  const item = find(t, event)
+  if (item?.speaker !== "caller" || item.keyed === null) return announce(t, event, unheardCaller)
+  const released: Item = { ...item, item: item.keyed, announced: false }
+  return announce(
+    insert({ ...t, waiting: t.waiting.filter((other) => other !== item) }, released),
+    event,
+    unheardCaller
+  )
+}
+
+/** More of an item's transcript, which arrived when `receivedBytes` of this content's audio had. */
+export const text = (t: Transcript, event: ModelText, receivedBytes: number): Transcript =>
+  content(t, event, event.contentIndex, event.at, (before, room) => ({
+    ...before,
+    text: before.length > before.text.length ? before.text : before.text + clip(event.text, room),
+    length: before.length + event.text.length,
+    anchors: anchor(before.anchors, { bytes: receivedBytes, length: before.length })
+  }))
+
+/** What the caller said, or that nobody will know. */
+export const transcribed = (t: Transcript, event: ModelTranscribed | ModelTranscriptionFailed): Transcript => {
+  if (hasLeft(t, event)) return t
+  const understood = event._tag === "ModelTranscribed" ? event.text : null
+  const known = find(t, event)
+  if (known !== undefined && known.speaker !== "caller") return t
+  const item = known ?? unheardCaller({ ...unannounced(event, event.at) })
+  const final = { ...item, text: understood === null ? null : clip(understood, maxText), final: true }
+  return place(t, known, { ...final, cut: understood !== null && understood.length > maxText }, event.at)
+}
+
+/** A text of ours that stands for the caller: the keys they pressed. The model's next user item is taken to be it. */
+export const keyed = (t: Transcript, session: number, said: string, at: Millis): Transcript => {
+  const name = `keyed_${t.keyed}`
+  const item: Item = {
+    ...unheardCaller(unannounced({ session, item: name }, at)),
+    text: clip(said, maxText),
+    final: true,
+    cut: said.length > maxText,
+    keyed: name
+  }
+  return place({ ...t, keyed: t.keyed + 1 }, undefined, item, at)
+}
+
+/** One audio content is final: heard to its end, cut, or never heard (also: never had audio). */
+export const spoken = (
+  t: Transcript,
+  session: number,
+  item: string,
+  contentIndex: number,
+  figures: Figures
+): Transcript => content(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures }))
+
+/** Every turn that can leave, as `Settled`; to be called after each step, then `nextDeadline` is null or later. */
+export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcript => {
+  let count = 0
+  for (const item of t.waiting) {
+    if (!isReady(item, at) && t.waiting.length - count <= maxWaiting) break
+    count++
+  }
+  return leave(t, count, at, out)
+}
+
+/** The call is over: everything leaves, in order, with what is known. */
+export const close = (t: Transcript, at: Millis, out: Array<Command>): Transcript => leave(t, t.waiting.length, at, out)
+
+/** When the first turn stops waiting for its transcription. */
+export const nextDeadline = (t: Transcript): Millis | null => {
+  const first = t.waiting[0]
+  return first?.speaker === "caller" && !(first.final && first.announced) ? first.at + patienceMs : null
+}
+
+/** The last settled turns, oldest first: what a new session is told of the call. */
+export const tail = (t: Transcript): ReadonlyArray<Turn> => t.settled
+
+/**
+ * The part of the text that was spoken in the first `bytes` of `receivedBytes`: all, nothing, or up to the last whole
+ * word, with " …".
+ */
+export const heardText = (spokenText: Spoken, bytes: number, receivedBytes: number): string => {
+  if (bytes <= 0) return ""
+  if (bytes >= receivedBytes) return spokenText.text
+  const words = spokenText.text.slice(0, wordEnd(spokenText.text, position(spokenText, bytes, receivedBytes))).trimEnd()
+  return words === "" ? ellipsis : `${words} ${ellipsis}`
+}
+
+const announce = (
+  t: Transcript,
+  event: ModelItemAdded | ModelSpeechCommitted,
+  make: (place: Waiting) => Item,
+  instead: Item | undefined = find(t, event)
+): Transcript => {
+  if (hasLeft(t, event) || instead?.announced === true) return t
+  const { at, item, previous, session } = event
+  const here: Waiting = { session, item, previous, announced: true, at }
+  const waiting = t.waiting.filter((other) => other !== instead)
+  const known = find(t, event)
+  return insert({ ...t, waiting, at }, known === undefined ? make(here) : { ...known, ...here, at: known.at })
+}
+
+const unheardCaller = (place: Waiting) =>
+  ({ ...place, speaker: "caller", text: null, final: false, cut: false, keyed: null }) as const
+
+const unannounced = ({ item, session }: Place, at: Millis): Waiting => ({
+  session,
+  item,
+  previous: null,
+  announced: false,
+  at
+})
+
+const isUnclaimed = (item: Item): boolean => item.speaker === "caller" && item.keyed !== null && !item.announced
+
+const isSame = (a: Place, b: Place): boolean => a.item === b.item && a.session === b.session
+
+const find = (t: Transcript, place: Place): Item | undefined => t.waiting.find((item) => isSame(item, place))
+
+const hasLeft = (t: Transcript, place: Place): boolean => t.left.some((item) => isSame(item, place))
+
+/** Puts an item in the place of the one it replaces, or where it belongs. */
+const place = (t: Transcript, known: Item | undefined, item: Item, at: Millis): Transcript =>
+  known === undefined
+    ? insert({ ...t, at }, item)
+    : { ...t, at, waiting: t.waiting.map((other) => (other === known ? item : other)) }
+
+const insert = (t: Transcript, item: Item): Transcript => {
+  const follows = (a: Item, b: Place) => a.session === b.session && a.previous === b.item
+  const predecessor = t.waiting.findIndex((other) => item.previous !== null && follows(item, other))
+  const successor = t.waiting.findIndex((other) => follows(other, item))
+  const later = t.waiting.findIndex((other) => other.session > item.session)
+  const end = later === -1 ? t.waiting.length : later
+  if (predecessor === -1) {
+    const index = successor === -1 ? end : successor
+    return { ...t, waiting: [...t.waiting.slice(0, index), item, ...t.waiting.slice(index)] }
+  }
+  const run: Array<Item> = [item]
+  const rest: Array<Item> = []
+  for (const other of t.waiting) (run.some((known) => follows(other, known)) ? run : rest).push(other)
+  let index = rest.findIndex((other) => follows(item, other)) + 1
+  while (index < rest.length && wasNeverHeard(rest[index]) && rest[index]?.session === item.session) index++
+  return { ...t, waiting: [...rest.slice(0, index), ...run, ...rest.slice(index)] }
+}
+
+const wasNeverHeard = (item: Item | undefined): boolean =>
+  item?.speaker === "agent" && item.contents.length > 0 && item.contents.every((it) => it.figures?.heardBytes === 0)
+
+const content = (
+  t: Transcript,
+  where: Place,
+  contentIndex: number,
+  at: Millis,
+  change: (before: Content, room: number) => Content
+): Transcript => {
+  const known = find(t, where)
+  if (hasLeft(t, where) || (known !== undefined && known.speaker !== "agent")) return t
+  const item = known ?? { ...unannounced(where, at), speaker: "agent" as const, contents: [] }
+  const before = item.contents.find((it) => it.contentIndex === contentIndex)
+  if (before === undefined && item.contents.length >= maxContents) return t
+  const room = maxText - item.contents.reduce((sum, it) => sum + it.text.length, 0)
+  const after = change(before ?? { contentIndex, text: "", length: 0, anchors: [], figures: null }, room)
+  const contents = [...item.contents.filter((it) => it !== before), after]
+  contents.sort((a, b) => a.contentIndex - b.contentIndex)
+  return place(t, known, { ...item, contents }, at)
+}
+
+const isReady = (item: Item, at: Millis): boolean => {
+  if (item.speaker === "none") return true
+  if (item.speaker === "caller") return (item.final && item.announced) || at >= item.at + patienceMs
+  return item.contents.length > 0 && item.contents.every((it) => it.figures !== null)
+}
+
+const leave = (t: Transcript, count: number, at: Millis, out: Array<Command>): Transcript => {
+  if (count === 0) return t
+  const leaving = t.waiting.slice(0, count)
+  const settled = [...t.settled]
+  for (const item of leaving) {
+    for (const turn of turns(item)) {
+      out.push({ _tag: "Settled", turn })
+      settled.push(turn)
+    }
+    if (isCut(item)) out.push({ _tag: "Note", note: { what: "text cut", detail: item.item } })
+  }
+  return {
+    ...t,
+    at,
+    waiting: t.waiting.slice(count),
+    left: [...t.left, ...leaving.map(({ item, session }) => ({ session, item }))].slice(-maxLeft),
+    settled: bounded(settled)
+  }
+}
+
+const turns = (item: Item): ReadonlyArray<Turn> => {
+  if (item.speaker === "none") return []
+  const { at, session } = item
+  if (item.speaker === "caller") return [{ speaker: "caller", session, item: item.item, at, text: item.text }]
+  return item.contents.map((it) => {
+    const { bytesPerMs, heardBytes, receivedBytes, sentBytes } = it.figures ?? unknownFigures
+    return {
+      speaker: "agent",
+      session,
+      item: item.item,
+      contentIndex: it.contentIndex,
+      at,
+      generated: it.text,
+      sent: heardText(it, sentBytes, receivedBytes),
+      heard: heardText(it, heardBytes, receivedBytes),
+      generatedMs: Math.floor(receivedBytes / bytesPerMs),
+      sentMs: Math.floor(sentBytes / bytesPerMs),
+      heardMs: Math.floor(heardBytes / bytesPerMs),
+      interrupted: it.figures === null || heardBytes < receivedBytes
+    }
+  })
+}
+
+const isCut = (item: Item): boolean =>
+  item.speaker === "caller"
+    ? item.cut
+    : item.speaker === "agent" && item.contents.some((it) => it.length > it.text.length)
+
+const bounded = (settled: ReadonlyArray<Turn>): ReadonlyArray<Turn> => {
+  let from = settled.length
+  let room = maxTailText
+  while (from > 0 && settled.length - from < maxTailTurns) {
+    const turn = settled[from - 1]
+    if (turn !== undefined) room -= size(turn)
+    if (room < 0) break
+    from--
+  }
+  return settled.slice(from)
+}
+
+const size = (turn: Turn): number =>
+  turn.speaker === "caller" ? (turn.text ?? "").length : turn.generated.length + turn.sent.length + turn.heard.length
+
+/** Keeps the anchors convex: one that lies above the line between its neighbours bounds nothing. */
+const anchor = (anchors: ReadonlyArray<Anchor>, next: Anchor): ReadonlyArray<Anchor> => {
+  if (anchors.some(({ bytes, length }) => bytes >= next.bytes && length <= next.length)) return anchors
+  const kept = [...anchors]
+  while (kept.length > 0 && isAbove(kept.at(-1) ?? start, kept.at(-2) ?? start, next)) kept.pop()
+  kept.push(next)
+  return kept.length > maxAnchors ? kept.filter((_, index) => index % 2 === 1) : kept
+}
+
+const isAbove = (middle: Anchor, from: Anchor, to: Anchor): boolean =>
+  (middle.length - from.length) * (to.bytes - from.bytes) >= (to.length - from.length) * (middle.bytes - from.bytes)
+
+const position = ({ anchors, length }: Spoken, bytes: number, receivedBytes: number): number => {
+  const end: Anchor = { bytes: receivedBytes, length }
+  const curve = [...anchors.filter((it) => it.bytes < receivedBytes).reduce(anchor, [] as ReadonlyArray<Anchor>)]
+  while (curve.length > 0 && isAbove(curve.at(-1) ?? start, curve.at(-2) ?? start, end)) curve.pop()
+  let from = start
+  for (const to of [...curve, end]) {
+    if (bytes <= to.bytes && to.bytes > from.bytes) {
+      return Math.floor(from.length + ((to.length - from.length) * (bytes - from.bytes)) / (to.bytes - from.bytes))
+    }
+    from = to
+  }
+  return length
+}
+
+/** The last end of a word at or before `at`; in scripts without spaces every character ends one. */
+const wordEnd = (whole: string, at: number): number => {
+  for (let end = Math.min(at, whole.length); end > 0; end--) {
+    if (end === whole.length || /\s/.test(whole.charAt(end))) return end
+    if (unspaced.test(whole.charAt(end - 1)) && !continues.test(whole.charAt(end))) return end
+  }
+  return 0
+}
+
+/** Never splits a surrogate pair. */
+const clip = (whole: string, room: number): string => {
+  if (whole.length <= room) return whole
+  const end = /[\uD800-\uDBFF]/.test(whole.charAt(room - 1)) ? room - 1 : room
+  return whole.slice(0, Math.max(end, 0))
+}
+
+const start: Anchor = { bytes: 0, length: 0 }
+const unknownFigures: Figures = { receivedBytes: 0, sentBytes: 0, heardBytes: 0, bytesPerMs: 1 }
+const ellipsis = "\u2026"
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u
+const continues = /[\p{M}\u30FC]/u
+const patienceMs = 10_000
+const maxAnchors = 128
+const maxContents = 16
+const maxLeft = 128
+const maxTailText = 32_768
+const maxTailTurns = 64
+const maxText = 8_192
+const maxWaiting = 128
