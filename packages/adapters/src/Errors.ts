@@ -22,7 +22,7 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
         return `not permitted to listen on ${where}: set PORT to 1024 or higher, or grant the right to bind low ports`
       case "no-such-host":
         return `${this.host} is no address of this machine: set HOST to 127.0.0.1 (this machine) or 0.0.0.0 (everywhere)`
-      case "other":
+      default:
         return `cannot listen on ${where}: ${text(this.cause)} (see PORT and HOST)`
     }
   }
@@ -86,4 +86,4 @@ export class TwilioRestError extends Data.TaggedError("TwilioRestError")<{
   }
 }
 
-const text = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+const text = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

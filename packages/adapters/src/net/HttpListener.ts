@@ -11,6 +11,10 @@
  * 4. `accept` is called in the tick of the 101, so no message is missed.
  * 5. Release ends every socket, in a bounded time: 1001 to WebSocket peers, a grace, then the rest is destroyed.
  */
+
+import { Buffer } from "node:buffer"
+import * as Http from "node:http"
+import type * as Net from "node:net"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -23,9 +27,6 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { Buffer } from "node:buffer"
-import * as Http from "node:http"
-import type * as Net from "node:net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { ListenFailed } from "../Errors.ts"
 import * as Wire from "./Wire.ts"
@@ -91,29 +92,35 @@ export interface Options {
   readonly limits?: Partial<Limits>
 }
 
-export class HttpListener extends Context.Tag("@offhook/adapters/net/HttpListener")<HttpListener, {
-  readonly hostname: string
-  readonly port: number
-  /** Adds a route until the scope closes; the first route that matches takes the request. */
-  readonly upgrade: (route: UpgradeRoute) => Effect.Effect<void, never, Scope.Scope>
-  /** TCP connections now open, of either kind. */
-  readonly connections: Effect.Effect<number>
-}>() {}
+export class HttpListener extends Context.Tag("@offhook/adapters/net/HttpListener")<
+  HttpListener,
+  {
+    readonly hostname: string
+    readonly port: number
+    /** Adds a route until the scope closes; the first route that matches takes the request. */
+    readonly upgrade: (route: UpgradeRoute) => Effect.Effect<void, never, Scope.Scope>
+    /** TCP connections now open, of either kind. */
+    readonly connections: Effect.Effect<number>
+  }
+>() {}
 
 /** A listening socket, and Effect's `HttpServer` on it. Call it once and bind the result: two calls listen twice. */
 export const layer = (options: Options): Layer.Layer<HttpListener | HttpServer.HttpServer, ListenFailed> =>
-  Layer.scopedContext(Effect.map(make(options), ({ listener, server }) =>
-    Context.make(HttpListener, listener).pipe(Context.add(HttpServer.HttpServer, server))))
+  Layer.scopedContext(
+    Effect.map(make(options), ({ listener, server }) =>
+      Context.make(HttpListener, listener).pipe(Context.add(HttpServer.HttpServer, server))
+    )
+  )
 
-const make = Effect.fnUntraced(function*(options: Options) {
+const make = Effect.fnUntraced(function* (options: Options) {
   const limit = { ...limits, ...options.limits }
   const sockets = new Set<Net.Socket>()
-  const wires = new Set<Wire.Wire>()
+  const clients = new Set<WebSocket>()
   const routes = new Set<UpgradeRoute>()
 
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => listening(limit, sockets)),
-    (server) => release(server, sockets, wires, limit.grace)
+    (server) => release(server, sockets, clients, limit.grace)
   )
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -130,12 +137,9 @@ const make = Effect.fnUntraced(function*(options: Options) {
 
   const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
     webSockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
-      ws.on("error", ignore)
-      Wire.open(ws, { pingIdle: limit.pingIdle, onDefect }, (wire) => {
-        wires.add(wire)
-        ws.once("close", () => wires.delete(wire))
-        return route.accept(wire, request)
-      })
+      clients.add(ws)
+      ws.once("close", () => clients.delete(ws))
+      Wire.open(ws, { pingIdle: limit.pingIdle, onDefect }, (wire) => route.accept(wire, request))
     })
   }
 
@@ -171,13 +175,12 @@ const make = Effect.fnUntraced(function*(options: Options) {
     if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
 
     const fiber = run(Effect.timeout(verdict, limit.admitTimeout))
-    const abandon = () => fiber.unsafeInterruptAsFork(fiber.id())
-    socket.once("close", abandon)
+    const unwatch = watch(socket, () => fiber.unsafeInterruptAsFork(fiber.id()))
     fiber.addObserver((exit) => {
-      socket.off("close", abandon)
+      unwatch()
       if (Exit.isSuccess(exit)) return settle(exit.value, route, request, socket, head)
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
-      answer(socket, 503, "shutting down")
+      answer(socket, 503, "not decided")
     })
   })
 
@@ -189,19 +192,25 @@ const make = Effect.fnUntraced(function*(options: Options) {
       hostname: address.address,
       port: address.port,
       upgrade: (route) =>
-        Effect.asVoid(Effect.acquireRelease(
-          Effect.sync(() => routes.add(route)),
-          () => Effect.sync(() => routes.delete(route))
-        )),
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => routes.add(route)),
+            () => Effect.sync(() => routes.delete(route))
+          )
+        ),
       connections: Effect.sync(() => sockets.size)
     }),
     server: HttpServer.make({
       address: { _tag: "TcpAddress", hostname: address.address, port: address.port },
       serve: (app, middleware) =>
         Effect.acquireRelease(
-          Effect.tap(
+          Effect.map(
             middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
-            (handler) => Effect.sync(() => server.on("request", handler))
+            (handler) => {
+              const bounded = bodyAtMost(limit.maxBody, handler)
+              server.on("request", bounded)
+              return bounded
+            }
           ),
           (handler) => Effect.sync(() => server.off("request", handler))
         ).pipe(
@@ -249,23 +258,29 @@ const LISTEN_REASONS: { readonly [code: string]: ListenFailed["reason"] } = {
   EAI_AGAIN: "no-such-host"
 }
 
+/** Ends when every socket is closed and every WebSocket handler has been told. */
 const release = (
   server: Http.Server,
   sockets: ReadonlySet<Net.Socket>,
-  wires: ReadonlySet<Wire.Wire>,
+  clients: ReadonlySet<WebSocket>,
   grace: number
 ): Effect.Effect<void> =>
   Effect.async((resume) => {
     if (!server.listening) return resume(Effect.void)
-    const timer = setTimeout(() => {
-      for (const wire of wires) wire.terminate()
-      for (const socket of sockets) socket.destroy()
-    }, grace)
-    server.close(() => {
+    let open = clients.size + 1
+    const closed = () => {
+      if (--open > 0) return
       clearTimeout(timer)
       resume(Effect.void)
-    })
-    for (const wire of wires) wire.close(1001, "server is shutting down")
+    }
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, grace)
+    server.close(closed)
+    for (const ws of clients) {
+      ws.once("close", closed)
+      ws.close(1001, "server is shutting down")
+    }
   })
 
 /** ws 8.23 knows the option, its published types do not yet. */
@@ -277,13 +292,41 @@ const pathOf = (request: Http.IncomingMessage): string => {
   return query < 0 ? target : target.slice(0, query)
 }
 
+/** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
+const bodyAtMost =
+  (bytes: number, handler: Http.RequestListener): Http.RequestListener =>
+  (request, response) => {
+    if (Number(request.headers["content-length"] ?? 0) <= bytes) return handler(request, response)
+    response.writeHead(413, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
+    response.end(`a body has at most ${bytes} bytes`)
+  }
+
 /** What ws itself would refuse, said before `admit` is asked. */
 const malformed = ({ headers, method }: Http.IncomingMessage): string | undefined => {
   if (method !== "GET") return "a WebSocket upgrade is a GET"
   if (headers.upgrade?.toLowerCase() !== "websocket") return "the only upgrade here is to websocket"
   if (headers["sec-websocket-version"] !== "13") return "Sec-WebSocket-Version must be 13"
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) return "Sec-WebSocket-Key is missing or malformed"
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? ""))
+    return "Sec-WebSocket-Key is missing or malformed"
   return undefined
+}
+
+/**
+ * Calls `gone` when the peer has left. A peer that resets right behind its request is seen only by who reads on; a
+ * "readable" listener does, and takes no more than one stream buffer of a peer that talks too early.
+ */
+const watch = (socket: Net.Socket, gone: () => void): (() => void) => {
+  const onReadable = () => {
+    if (socket.readableLength === 0) socket.read()
+  }
+  socket.on("readable", onReadable)
+  socket.once("end", gone)
+  socket.once("close", gone)
+  return () => {
+    socket.off("readable", onReadable)
+    socket.off("end", gone)
+    socket.off("close", gone)
+  }
 }
 
 /** The socket is destroyed once the answer is out: Node keeps HTTP sockets half open, and a mute peer would hold it. */

@@ -5,14 +5,15 @@
  * 2. Interrupting a connect, or its failing, leaves no socket and no timer.
  * 3. The end of the scope closes politely, waits a bounded time, then ends the connection.
  */
+
+import { Buffer } from "node:buffer"
+import type { IncomingMessage } from "node:http"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import { Buffer } from "node:buffer"
-import type { IncomingMessage } from "node:http"
 import { WebSocket } from "ws"
 import { ConnectFailed } from "../Errors.ts"
 import * as Wire from "./Wire.ts"
@@ -41,7 +42,7 @@ export const MAX_BODY = 2_048
 const BODY_TIMEOUT = 1_000
 
 /** Opens a WebSocket; `attach` is called when it is open, and before anything else happens on it. */
-export const connect = Effect.fn("WebSocketClient.connect")(function*(
+export const connect = Effect.fn("WebSocketClient.connect")(function* (
   options: Options,
   attach: (wire: Wire.Wire) => Wire.Handlers
 ): Effect.fn.Return<Wire.Wire, ConnectFailed, Scope.Scope> {
@@ -133,7 +134,8 @@ const release = (ws: WebSocket): Effect.Effect<void> =>
     else ws.close(1000)
   })
 
-const pingOption = ({ pingIdle }: Options): Pick<Wire.Options, "pingIdle"> => pingIdle === undefined ? {} : { pingIdle }
+const pingOption = ({ pingIdle }: Options): Pick<Wire.Options, "pingIdle"> =>
+  pingIdle === undefined ? {} : { pingIdle }
 
 const withoutSecrets = (url: string): string => {
   const parsed = URL.canParse(url) ? new URL(url) : undefined

@@ -33,13 +33,16 @@ export type Handlers = {
    * protocol or a message over the limit the code is the one we closed with (1002, 1007, 1008, 1009).
    */
   readonly onClose: (code: number, reason: string) => void
-} & ({
-  /** One message. A binary one, which neither Twilio's nor OpenAI's protocol has, comes as `("", true)`. */
-  readonly onText: (text: string, binary: boolean) => void
-} | {
-  /** One message without a copy: a view into the receive buffer, good only during the call. */
-  readonly onBytes: (bytes: Buffer, binary: boolean) => void
-})
+} & (
+  | {
+      /** One message. A binary one, which neither Twilio's nor OpenAI's protocol has, comes as `("", true)`. */
+      readonly onText: (text: string, binary: boolean) => void
+    }
+  | {
+      /** One message without a copy: a view into the receive buffer, good only during the call. */
+      readonly onBytes: (bytes: Buffer, binary: boolean) => void
+    }
+)
 
 export interface Options {
   /** Silence after which we ping, ms; 0 for never. */
@@ -131,7 +134,7 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
   ws.once("close", (code, reason) => {
     clearInterval(keepalive)
     try {
-      onClose(breachCode(failure) ?? code, reason.length > 0 ? reason.toString("utf8") : failure?.message ?? "")
+      onClose(breachCode(failure) ?? code, reason.length > 0 ? reason.toString("utf8") : (failure?.message ?? ""))
     } catch (cause) {
       defect(cause)
     }
@@ -166,9 +169,9 @@ const isSendable = (code: number): boolean =>
 
 const clip = (reason: string): string => {
   if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason
-  let end = MAX_REASON_BYTES
   const bytes = Buffer.from(reason)
-  while ((bytes[end]! & 0xc0) === 0x80) end--
+  let end = MAX_REASON_BYTES
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.toString("utf8", 0, end)
 }
 

@@ -12,9 +12,10 @@
  *
  * Why not `twilio`'s own `validateRequest`: docs/decisions/002-signature.md. It is the oracle of the tests.
  */
-import * as Redacted from "effect/Redacted"
+
 import { Buffer } from "node:buffer"
 import { createHash, createHmac, timingSafeEqual } from "node:crypto"
+import * as Redacted from "effect/Redacted"
 
 /** Form fields by name; a name that came more than once has several values. */
 export type Params = ReadonlyMap<string, ReadonlyArray<string>>
@@ -40,13 +41,13 @@ export interface SignedWebhook extends Signed {
 /** Whether Twilio signed this webhook. */
 export const webhook = (request: SignedWebhook): boolean => {
   const url = publicOf(request)
-  const bodyHash = queryOf(request.target).get("bodySHA256")
+  const bodyHash = new URLSearchParams(afterQuestionMark(request.target)).get("bodySHA256")
   if (bodyHash !== null) {
     const hash = createHash("sha256").update(request.body).digest("hex")
-    return every(request, ports(url), NONE) && equal(bodyHash, hash)
+    return signedAny(request, variants(url), NONE) && equal(bodyHash, hash)
   }
   if (request.params.size === 0 && request.body.length > 0) return false
-  return every(request, ports(url), request.params)
+  return signedAny(request, variants(url), request.params)
 }
 
 /**
@@ -55,7 +56,7 @@ export const webhook = (request: SignedWebhook): boolean => {
  */
 export const upgrade = (request: Signed): boolean => {
   const url = publicOf(request).replace(/^http/i, "ws")
-  return every(request, [...ports(url), ...ports(otherSlash(url))], NONE)
+  return signedAny(request, [...variants(url), ...variants(otherSlash(url))], NONE)
 }
 
 /** The signature Twilio computes. */
@@ -69,7 +70,7 @@ export const sign = (token: Redacted.Redacted, url: string, params: Params = NON
 
 const NONE: Params = new Map()
 
-const every = ({ header, tokens }: Signed, urls: ReadonlyArray<string>, params: Params): boolean => {
+const signedAny = ({ header, tokens }: Signed, urls: ReadonlyArray<string>, params: Params): boolean => {
   let matches = false
   for (const token of tokens) {
     // An empty token would be a key that everybody knows.
@@ -87,10 +88,14 @@ const equal = (given: string, expected: string): boolean => {
 
 const publicOf = ({ publicUrl, target }: Signed): string => publicUrl.replace(/\/+$/, "") + target
 
-const queryOf = (target: string): URLSearchParams => {
-  const start = target.indexOf("?")
-  return new URLSearchParams(start < 0 ? "" : target.slice(start + 1))
+const afterQuestionMark = (url: string): string => {
+  const start = url.indexOf("?")
+  return start < 0 ? "" : url.slice(start + 1)
 }
+
+/** The URL as it is and as `URL` writes it: Twilio has signed a query configured as `it's` with `it%27s` (C.5). */
+const variants = (url: string): ReadonlyArray<string> =>
+  URL.canParse(url) ? [...ports(url), ...ports(new URL(url).href)] : ports(url)
 
 const AUTHORITY = /^(https?|wss?):\/\/([^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)(:\d*)?/i
 

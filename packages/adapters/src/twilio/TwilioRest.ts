@@ -32,10 +32,13 @@ export const TIMEOUT = Duration.seconds(10)
 /** Twilio's SDK tries 3 times more after a 429, from 100 ms, jittered; so do we. */
 const BACKOFF = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(3)))
 
-export class TwilioRest extends Context.Tag("@offhook/adapters/twilio/TwilioRest")<TwilioRest, {
-  /** Ends the call, in whatever state it is; already over is fine. */
-  readonly hangUp: (callSid: string) => Effect.Effect<void, TwilioRestError>
-}>() {
+export class TwilioRest extends Context.Tag("@offhook/adapters/twilio/TwilioRest")<
+  TwilioRest,
+  {
+    /** Ends the call, in whatever state it is; already over is fine. */
+    readonly hangUp: (callSid: string) => Effect.Effect<void, TwilioRestError>
+  }
+>() {
   static readonly layer = (options: Options): Layer.Layer<TwilioRest, never, HttpClient.HttpClient> =>
     Layer.effect(this, make(options))
 
@@ -45,7 +48,7 @@ export class TwilioRest extends Context.Tag("@offhook/adapters/twilio/TwilioRest
   })
 }
 
-const make = Effect.fnUntraced(function*({ accountSid, apiUrl = API_URL, authToken }: Options) {
+const make = Effect.fnUntraced(function* ({ accountSid, apiUrl = API_URL, authToken }: Options) {
   const client = (yield* HttpClient.HttpClient).pipe(
     HttpClient.mapRequest(HttpClientRequest.basicAuth(accountSid, authToken)),
     // Twilio is no part of our trace.
@@ -85,12 +88,13 @@ const judge = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<v
   if (response.status >= 200 && response.status < 300) return Effect.void
   return response.text.pipe(
     Effect.orElseSucceed(() => ""),
-    Effect.flatMap((body) =>
-      new TwilioRestError({
-        reason: response.status === 429 ? "RateLimited" : "Refused",
-        status: response.status,
-        ...describe(body)
-      })
+    Effect.flatMap(
+      (body) =>
+        new TwilioRestError({
+          reason: response.status === 429 ? "RateLimited" : "Refused",
+          status: response.status,
+          ...describe(body)
+        })
     )
   )
 }
