@@ -1,0 +1,128 @@
+/**
+ * The carrier's clock: when, on the clock of its media timestamps, something happened whose message arrives now.
+ *
+ * A timestamp is the start of its frame, so a frame of 20 ms can be sent at timestamp + 20 at the earliest: its *end*.
+ * Every message travels on one ordered socket. Three facts place it:
+ *
+ * 1. It was sent after the last frame that arrived before it, and before the next one: within one frame of that end.
+ * 2. `arrival - end` is the offset of the two clocks plus the frame's delay. Its minimum over the last 30 s is the
+ *    offset plus the smallest delay, so `arrival - minimum` is the latest moment the message can have been sent at.
+ *    The window slides because clocks drift: 200 ppm are 6 ms in 30 s.
+ * 3. How late frames usually are above that minimum says how much earlier than that it probably was.
+ *
+ * Without frames for 60 ms (silence suppression) fact 1 is void. Timestamps that go backwards start the clock anew.
+ *
+ * Whether the carrier really stamps a frame's start is not documented. Were it the end, every moment would lie one
+ * frame later, and all differences would be the same: only differences matter, also to the onset of speech, which is
+ * a place in the same timestamps and is compared with echoes to a frame's accuracy.
+ */
+
+import type { Millis } from "./Event.ts"
+
+/** A moment on the carrier's clock, plus or minus, both in ms and not whole. */
+export interface Moment {
+  readonly at: number
+  readonly uncertainty: number
+}
+
+export interface CarrierClock {
+  /** Timestamp + length of the last frame; null before the first. */
+  readonly end: number | null
+  /** Length of the last frame, ms. */
+  readonly span: number
+  /** Our clock minus the carrier's, for the fastest message of the window. */
+  readonly offset: number
+  /** How late frames usually are above the fastest, ms. */
+  readonly lateness: number
+  /** The second (our clock) that `minimum` belongs to. */
+  readonly second: number
+  readonly minimum: number
+  /** The minima of earlier seconds, oldest first, at most 30 s back. */
+  readonly minima: ReadonlyArray<SecondMinimum>
+}
+
+interface SecondMinimum {
+  readonly second: number
+  readonly minimum: number
+}
+
+/** No stream yet: the carrier's clock is taken for ours. */
+export const initial: CarrierClock = {
+  end: null,
+  span: 0,
+  offset: 0,
+  lateness: 0,
+  second: 0,
+  minimum: 0,
+  minima: []
+}
+
+/** A stream began now: its timestamps count from about here (protocols.md B.2), until the first frame tells. */
+export const started = (at: Millis): CarrierClock => ({
+  end: null,
+  span: 0,
+  offset: at,
+  lateness: 0,
+  second: 0,
+  minimum: 0,
+  minima: []
+})
+
+/** A frame of `ms` of caller audio arrived. */
+export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: number): CarrierClock => {
+  const end = timestamp + ms
+  const offset = at - end
+  const second = Math.floor(at / 1000)
+  if (clock.end === null || end < clock.end) {
+    return { end, span: ms, offset, lateness: 0, second, minimum: offset, minima: [] }
+  }
+  if (second === clock.second) {
+    const minimum = offset < clock.minimum ? offset : clock.minimum
+    const fastest = offset < clock.offset ? offset : clock.offset
+    return {
+      end,
+      span: ms,
+      offset: fastest,
+      lateness: clock.lateness + (offset - fastest - clock.lateness) / LATENESS_FRAMES,
+      second,
+      minimum,
+      minima: clock.minima
+    }
+  }
+  const minima = clock.minima.filter((past) => past.second > second - WINDOW_SECONDS)
+  if (clock.second > second - WINDOW_SECONDS) minima.push({ second: clock.second, minimum: clock.minimum })
+  const fastest = minima.reduce((least, past) => Math.min(least, past.minimum), offset)
+  return {
+    end,
+    span: ms,
+    offset: fastest,
+    lateness: clock.lateness + (offset - fastest - clock.lateness) / LATENESS_FRAMES,
+    second,
+    minimum: offset,
+    minima
+  }
+}
+
+/** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
+export const moment = (clock: CarrierClock, at: Millis): Moment => {
+  const latest = at - clock.offset
+  if (clock.end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
+  const probable = latest - clock.lateness
+  const uncertainty = clock.lateness + 1
+  const since = latest - clock.end
+  if (since > SUPPRESSED_AFTER_MS) return { at: probable, uncertainty }
+  const low = Math.max(clock.end, probable - uncertainty)
+  const high = Math.min(clock.end + clock.span, latest + 1)
+  if (low >= high) return { at: Math.max(clock.end, high), uncertainty: 1 }
+  return {
+    at: Math.min(high, Math.max(low, probable)),
+    uncertainty: Math.max(1, (high - low) / 2)
+  }
+}
+
+const WINDOW_SECONDS = 30
+const SUPPRESSED_AFTER_MS = 60
+/** Frames over which the usual lateness is averaged: about a second. */
+const LATENESS_FRAMES = 50
+/** A stream's first timestamps were seen 102 and 155 ms from its beginning. */
+const UNCERTAINTY_BEFORE_FRAMES_MS = 200
