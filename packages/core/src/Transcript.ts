@@ -16,7 +16,8 @@
  * lies under every anchor. Speech at a steady rate is met exactly, however far ahead its text came.
  *
  * Invariants
- * 1. Turns settle in order, each once. A caller's turn waits at most 10 s for its transcription, an agent's for `spoken`.
+ * 1. Turns settle in order, each once. A caller's turn waits at most 10 s for its transcription (then its text is null)
+ *    and its place in the chain, an agent's for `spoken`. An agent's item that brings neither text nor audio for 10 s is a link.
  * 2. `heard` begins as `sent` does, and `sent` as `generated`; each ends at a word, and in " …" where something is missing.
  * 3. Bounded: 8,192 characters of text an item, 128 anchors a content, 16 contents an item, 128 items waiting (beyond
  *    them the first is settled with what is known), 64 turns of 32,768 characters together in the tail.
@@ -55,25 +56,33 @@ interface Waiting extends Place {
   readonly at: Millis
 }
 
-type Item =
-  | (Waiting & { readonly speaker: "none" })
-  | (Waiting & {
-      readonly speaker: "caller"
-      readonly text: string | null
-      readonly final: boolean
-      readonly cut: boolean
-      /** The name of a keyed text; the model gives its item another. */
-      readonly keyed: string | null
-    })
-  | (Waiting & { readonly speaker: "agent"; readonly contents: ReadonlyArray<Content> })
+type Item = Agent | Caller | Link
 
-interface Content extends Spoken {
+interface Link extends Waiting {
+  readonly speaker: "none"
+}
+
+interface Caller extends Waiting {
+  readonly speaker: "caller"
+  readonly text: string | null
+  readonly final: boolean
+  readonly cut: boolean
+  /** The name of a keyed text; the model gives its item another. */
+  readonly keyed: string | null
+}
+
+interface Agent extends Waiting {
+  readonly speaker: "agent"
+  readonly contents: ReadonlyArray<Content>
+}
+
+interface Content extends AnchoredText {
   readonly contentIndex: number
   readonly figures: Figures | null
 }
 
 /** The text of one audio content and where it stands in the audio. */
-export interface Spoken {
+export interface AnchoredText {
   readonly text: string
   /** Of the whole text, the part that was not kept included. */
   readonly length: number
@@ -110,64 +119,55 @@ export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
 }
 
 /** The caller's utterance became an item; `added` for the same item may come before or after. */
-export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript => {
-  const item = find(t, event)
-  if (item?.speaker !== "caller" || item.keyed === null) return announce(t, event, unheardCaller)
-  const released: Item = { ...item, item: item.keyed, announced: false }
-  return announce(
-    insert({ ...t, waiting: t.waiting.filter((other) => other !== item) }, released),
-    event,
-    unheardCaller
-  )
-}
+export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript =>
+  announce(unclaim(t, event), event, unheardCaller)
 
 /** More of an item's transcript, which arrived when `receivedBytes` of this content's audio had. */
 export const text = (t: Transcript, event: ModelText, receivedBytes: number): Transcript =>
-  content(t, event, event.contentIndex, event.at, (before, room) => ({
-    ...before,
-    text: before.length > before.text.length ? before.text : before.text + clip(event.text, room),
-    length: before.length + event.text.length,
-    anchors: anchor(before.anchors, { bytes: receivedBytes, length: before.length })
-  }))
+  withContent(t, event, event.contentIndex, event.at, (before, room) =>
+    before.figures !== null
+      ? before
+      : {
+          ...before,
+          text: before.length > before.text.length ? before.text : before.text + clip(event.text, room),
+          length: before.length + event.text.length,
+          anchors: anchor(before.anchors, { bytes: receivedBytes, length: before.length })
+        }
+  )
 
 /** What the caller said, or that nobody will know. */
 export const transcribed = (t: Transcript, event: ModelTranscribed | ModelTranscriptionFailed): Transcript => {
-  if (hasLeft(t, event)) return t
-  const understood = event._tag === "ModelTranscribed" ? event.text : null
-  const known = find(t, event)
-  if (known !== undefined && known.speaker !== "caller") return t
-  const item = known ?? unheardCaller({ ...unannounced(event, event.at) })
-  const final = { ...item, text: understood === null ? null : clip(understood, maxText), final: true }
-  return place(t, known, { ...final, cut: understood !== null && understood.length > maxText }, event.at)
+  const before = unclaim(t, event)
+  const known = find(before, event)
+  if (hasLeft(t, event) || (known !== undefined && known.speaker !== "caller")) return t
+  return put(before, known, said(known ?? unheardCaller(unannounced(event, event.at)), understood(event)), event.at)
 }
 
 /** A text of ours that stands for the caller: the keys they pressed. The model's next user item is taken to be it. */
-export const keyed = (t: Transcript, session: number, said: string, at: Millis): Transcript => {
+export const keyed = (t: Transcript, session: number, text: string, at: Millis): Transcript => {
   const name = `keyed_${t.keyed}`
-  const item: Item = {
-    ...unheardCaller(unannounced({ session, item: name }, at)),
-    text: clip(said, maxText),
-    final: true,
-    cut: said.length > maxText,
-    keyed: name
-  }
-  return place({ ...t, keyed: t.keyed + 1 }, undefined, item, at)
+  const item = said(unheardCaller(unannounced({ session, item: name }, at)), text)
+  return put({ ...t, keyed: t.keyed + 1 }, undefined, { ...item, keyed: name }, at)
 }
 
-/** One audio content is final: heard to its end, cut, or never heard (also: never had audio). */
+/**
+ * One audio content is final: heard to its end, cut, or never heard (or a text without audio: figures of 0 bytes).
+ * Text that arrives later belongs to a response that was cancelled, and is dropped.
+ */
 export const spoken = (
   t: Transcript,
   session: number,
   item: string,
   contentIndex: number,
   figures: Figures
-): Transcript => content(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures }))
+): Transcript => withContent(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures }))
 
 /** Every turn that can leave, as `Settled`; to be called after each step, then `nextDeadline` is null or later. */
 export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcript => {
   let count = 0
   for (const item of t.waiting) {
-    if (!isReady(item, at) && t.waiting.length - count <= maxWaiting) break
+    const behind = t.waiting.length - count - 1
+    if (dueAt(item, behind) > at && behind < maxWaiting) break
     count++
   }
   return leave(t, count, at, out)
@@ -176,10 +176,11 @@ export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcri
 /** The call is over: everything leaves, in order, with what is known. */
 export const close = (t: Transcript, at: Millis, out: Array<Command>): Transcript => leave(t, t.waiting.length, at, out)
 
-/** When the first turn stops waiting for its transcription. */
+/** When the first item stops waiting for its transcription. */
 export const nextDeadline = (t: Transcript): Millis | null => {
   const first = t.waiting[0]
-  return first?.speaker === "caller" && !(first.final && first.announced) ? first.at + patienceMs : null
+  const due = first === undefined ? never : dueAt(first, t.waiting.length - 1)
+  return due === never || due === now ? null : due
 }
 
 /** The last settled turns, oldest first: what a new session is told of the call. */
@@ -189,10 +190,10 @@ export const tail = (t: Transcript): ReadonlyArray<Turn> => t.settled
  * The part of the text that was spoken in the first `bytes` of `receivedBytes`: all, nothing, or up to the last whole
  * word, with " …".
  */
-export const heardText = (spokenText: Spoken, bytes: number, receivedBytes: number): string => {
+export const heardText = (spoken: AnchoredText, bytes: number, receivedBytes: number): string => {
   if (bytes <= 0) return ""
-  if (bytes >= receivedBytes) return spokenText.text
-  const words = spokenText.text.slice(0, wordEnd(spokenText.text, position(spokenText, bytes, receivedBytes))).trimEnd()
+  if (bytes >= receivedBytes) return spoken.text
+  const words = spoken.text.slice(0, wordEnd(spoken.text, position(spoken, bytes, receivedBytes))).trimEnd()
   return words === "" ? ellipsis : `${words} ${ellipsis}`
 }
 
@@ -210,8 +211,14 @@ const announce = (
   return insert({ ...t, waiting, at }, known === undefined ? make(here) : { ...known, ...here, at: known.at })
 }
 
-const unheardCaller = (place: Waiting) =>
-  ({ ...place, speaker: "caller", text: null, final: false, cut: false, keyed: null }) as const
+const unheardCaller = (place: Waiting): Caller => ({
+  ...place,
+  speaker: "caller",
+  text: null,
+  final: false,
+  cut: false,
+  keyed: null
+})
 
 const unannounced = ({ item, session }: Place, at: Millis): Waiting => ({
   session,
@@ -220,6 +227,24 @@ const unannounced = ({ item, session }: Place, at: Millis): Waiting => ({
   announced: false,
   at
 })
+
+const understood = (event: ModelTranscribed | ModelTranscriptionFailed): string | null =>
+  event._tag === "ModelTranscribed" ? event.text : null
+
+const said = (item: Caller, text: string | null): Caller => ({
+  ...item,
+  text: text === null ? null : clip(text, maxText),
+  final: true,
+  cut: text !== null && text.length > maxText
+})
+
+/** A keyed text that took the name of an item that proves to be speech gets its own name back, and waits on. */
+const unclaim = (t: Transcript, event: Place): Transcript => {
+  const item = find(t, event)
+  if (item?.speaker !== "caller" || item.keyed === null) return t
+  const waiting = t.waiting.filter((other) => other !== item)
+  return insert({ ...t, waiting }, { ...item, item: item.keyed, previous: null, announced: false })
+}
 
 const isUnclaimed = (item: Item): boolean => item.speaker === "caller" && item.keyed !== null && !item.announced
 
@@ -230,7 +255,7 @@ const find = (t: Transcript, place: Place): Item | undefined => t.waiting.find((
 const hasLeft = (t: Transcript, place: Place): boolean => t.left.some((item) => isSame(item, place))
 
 /** Puts an item in the place of the one it replaces, or where it belongs. */
-const place = (t: Transcript, known: Item | undefined, item: Item, at: Millis): Transcript =>
+const put = (t: Transcript, known: Item | undefined, item: Item, at: Millis): Transcript =>
   known === undefined
     ? insert({ ...t, at }, item)
     : { ...t, at, waiting: t.waiting.map((other) => (other === known ? item : other)) }
@@ -256,7 +281,7 @@ const insert = (t: Transcript, item: Item): Transcript => {
 const wasNeverHeard = (item: Item | undefined): boolean =>
   item?.speaker === "agent" && item.contents.length > 0 && item.contents.every((it) => it.figures?.heardBytes === 0)
 
-const content = (
+const withContent = (
   t: Transcript,
   where: Place,
   contentIndex: number,
@@ -265,20 +290,22 @@ const content = (
 ): Transcript => {
   const known = find(t, where)
   if (hasLeft(t, where) || (known !== undefined && known.speaker !== "agent")) return t
-  const item = known ?? { ...unannounced(where, at), speaker: "agent" as const, contents: [] }
+  const item: Agent = known ?? { ...unannounced(where, at), speaker: "agent", contents: [] }
   const before = item.contents.find((it) => it.contentIndex === contentIndex)
   if (before === undefined && item.contents.length >= maxContents) return t
   const room = maxText - item.contents.reduce((sum, it) => sum + it.text.length, 0)
   const after = change(before ?? { contentIndex, text: "", length: 0, anchors: [], figures: null }, room)
   const contents = [...item.contents.filter((it) => it !== before), after]
   contents.sort((a, b) => a.contentIndex - b.contentIndex)
-  return place(t, known, { ...item, contents }, at)
+  return put(t, known, { ...item, contents }, at)
 }
 
-const isReady = (item: Item, at: Millis): boolean => {
-  if (item.speaker === "none") return true
-  if (item.speaker === "caller") return (item.final && item.announced) || at >= item.at + patienceMs
-  return item.contents.length > 0 && item.contents.every((it) => it.figures !== null)
+/** When an item leaves that has `behind` others behind it; `now` for a final one. */
+const dueAt = (item: Item, behind: number): Millis => {
+  if (item.speaker === "none") return now
+  if (item.speaker === "caller") return item.final && item.announced ? now : item.at + patienceMs
+  if (item.contents.length === 0) return behind > 0 ? item.at + patienceMs : never
+  return item.contents.every((it) => it.figures !== null) ? now : never
 }
 
 const leave = (t: Transcript, count: number, at: Millis, out: Array<Command>): Transcript => {
@@ -316,13 +343,15 @@ const turns = (item: Item): ReadonlyArray<Turn> => {
       generated: it.text,
       sent: heardText(it, sentBytes, receivedBytes),
       heard: heardText(it, heardBytes, receivedBytes),
-      generatedMs: Math.floor(receivedBytes / bytesPerMs),
-      sentMs: Math.floor(sentBytes / bytesPerMs),
-      heardMs: Math.floor(heardBytes / bytesPerMs),
+      generatedMs: ms(receivedBytes, bytesPerMs),
+      sentMs: ms(sentBytes, bytesPerMs),
+      heardMs: ms(heardBytes, bytesPerMs),
       interrupted: it.figures === null || heardBytes < receivedBytes
     }
   })
 }
+
+const ms = (bytes: number, bytesPerMs: number): Millis => (bytesPerMs > 0 ? Math.floor(bytes / bytesPerMs) : 0)
 
 const isCut = (item: Item): boolean =>
   item.speaker === "caller"
@@ -350,15 +379,15 @@ const anchor = (anchors: ReadonlyArray<Anchor>, next: Anchor): ReadonlyArray<Anc
   const kept = [...anchors]
   while (kept.length > 0 && isAbove(kept.at(-1) ?? start, kept.at(-2) ?? start, next)) kept.pop()
   kept.push(next)
-  return kept.length > maxAnchors ? kept.filter((_, index) => index % 2 === 1) : kept
+  return kept.length > maxAnchors ? kept.filter((_, index) => index % 2 === 0) : kept
 }
 
 const isAbove = (middle: Anchor, from: Anchor, to: Anchor): boolean =>
   (middle.length - from.length) * (to.bytes - from.bytes) >= (to.length - from.length) * (middle.bytes - from.bytes)
 
-const position = ({ anchors, length }: Spoken, bytes: number, receivedBytes: number): number => {
+const position = ({ anchors, length }: AnchoredText, bytes: number, receivedBytes: number): number => {
   const end: Anchor = { bytes: receivedBytes, length }
-  const curve = [...anchors.filter((it) => it.bytes < receivedBytes).reduce(anchor, [] as ReadonlyArray<Anchor>)]
+  const curve = anchors.filter((it) => it.bytes < receivedBytes)
   while (curve.length > 0 && isAbove(curve.at(-1) ?? start, curve.at(-2) ?? start, end)) curve.pop()
   let from = start
   for (const to of [...curve, end]) {
@@ -391,6 +420,8 @@ const unknownFigures: Figures = { receivedBytes: 0, sentBytes: 0, heardBytes: 0,
 const ellipsis = "\u2026"
 const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u
 const continues = /[\p{M}\u30FC]/u
+const now = Number.NEGATIVE_INFINITY
+const never = Number.POSITIVE_INFINITY
 const patienceMs = 10_000
 const maxAnchors = 128
 const maxContents = 16
