@@ -1,4 +1,3 @@
-import { isBuiltin } from "node:module"
 import { defineWorkspace } from "vitest/config"
 
 /** Packages are tested from their sources: this export condition stands first in each package.json. */
@@ -21,17 +20,6 @@ const project = (directory: string) => ({
 const edge = project("core")
 const coreOnTheEdge = {
   ...edge,
-  plugins: [
-    {
-      name: "offhook:no-node-on-the-edge",
-      enforce: "pre" as const,
-      resolveId: (id: string, importer: string | undefined) => {
-        if (isBuiltin(id) && importer?.includes("/node_modules/") === false) {
-          throw new Error(`${id} does not exist on the edge: rename ${importer} to *.node.test.ts`)
-        }
-      }
-    }
-  ],
   test: {
     ...edge.test,
     name: "core:edge",
