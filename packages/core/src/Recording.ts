@@ -1,0 +1,559 @@
+/**
+ * The format of a recorded call: JSON Lines, one object a line, written by Recorder, read here, replayed by Replay.
+ * docs/RECORDING.md describes it for users.
+ *
+ * Words: a *witness* is the short form of a command. It holds all that replay cannot take from elsewhere in the file,
+ * so a replayed command is never restored from its witness: it is made again by the machine, shortened in the same way
+ * and compared. An *entry* is one event with the witnesses of its commands. A *run* is a line that holds many entries.
+ *
+ * Invariants
+ * 1. Parsing what was recorded gives every event back, `at` and levels included; payloads only with `audio`.
+ * 2. Two commands with different witnesses are different. With `audio` the reverse holds too, payloads included (by a
+ *    64-bit hash of the base64 text); without audio payloads compare by item, range and length.
+ * 3. Entries are a prefix of the call: they end before a line that cannot be read. Where the file was cut off or such a
+ *    line came, the event before it is left out too, since its commands may be missing.
+ */
+
+import type { Config } from "./Agent.ts"
+import * as Base64 from "./audio/Base64.ts"
+import type { Payload } from "./audio/Payload.ts"
+import type { Command, Summary } from "./Command.ts"
+import type { CarrierAudio, Event } from "./Event.ts"
+
+/** The version of the format; a reader refuses a newer one. */
+export const format = 1
+
+/** Contents that a recording hides unless asked for: keyed digits, and phone numbers in the stream's parameters. */
+export type Masked = "digits" | "numbers"
+
+/** The first line: who made it, and all that decides a call besides its events. */
+export interface Header {
+  /** The version of the format. */
+  readonly offhook: number
+  /** The version of the software. */
+  readonly version: string
+  readonly call: string
+  /** ISO 8601, by the host's wall clock; every other time in the file counts from here. */
+  readonly startedAt: string
+  readonly audio: boolean
+  readonly masked: ReadonlyArray<Masked>
+  readonly config: Config
+}
+
+/** A command in short form: `c` is its name. */
+export interface Witness {
+  readonly c: string
+  readonly [field: string]: unknown
+}
+
+export interface Entry {
+  /** Counted from 1. The entries of a run share one. */
+  readonly line: number
+  readonly event: Event
+  readonly commands: ReadonlyArray<Witness>
+}
+
+/** The last line: `incomplete` says why the call goes on after it. `dropped` is null where nobody counted. */
+export type End =
+  | {
+      readonly end: "complete"
+      readonly events: number
+      readonly commands: number
+      readonly summary: Summary
+    }
+  | {
+      readonly end: "incomplete"
+      readonly reason: string
+      readonly dropped: number | null
+    }
+
+export interface Problem {
+  readonly line: number
+  readonly text: string
+}
+
+export interface Recording {
+  /** Null where the first line is no header; `problems` says so. */
+  readonly header: Header | null
+  /** The commands that the call began with; null where the file ends among them. */
+  readonly initial: ReadonlyArray<Witness> | null
+  readonly entries: ReadonlyArray<Entry>
+  readonly end: End
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/**
+ * Frames of a run: caller audio of one stream, `bytes` each, `every` ms apart on the carrier's clock, all of them
+ * answered by one `ForwardAudio` (`session`, `from` of the first) or none of them by anything. Times stay exact:
+ * `after` holds the ms between an arrival and the one before, `ticks` the clock events in between as
+ * [frame they came before, ms after the frame before that].
+ */
+export interface Run {
+  readonly at: number
+  readonly stream: number
+  readonly timestamp: number
+  readonly bytes: number
+  readonly every: number
+  /** One character a frame. */
+  readonly levels: string
+  readonly after: ReadonlyArray<number>
+  readonly ticks: ReadonlyArray<readonly [number, number]>
+  readonly forwarded: { readonly session: number; readonly from: number } | null
+  /** Base64, one a frame; null without audio. */
+  readonly audio: ReadonlyArray<string> | null
+}
+
+export const headerLine = (header: Header): string => line(header)
+
+export const endLine = (end: End): string => line(end)
+
+export const eventLine = (event: Event, audio: boolean): string => {
+  const { _tag, at, ...fields } = event
+  if (!("payload" in fields)) return line({ at, e: _tag, ...fields })
+  const { payload, ...rest } = fields
+  return line(audio ? { at, e: _tag, ...rest, audio: base64(payload) } : { at, e: _tag, ...rest })
+}
+
+export const commandLine = (witness: Witness): string => line(witness)
+
+export const runLine = (run: Run): string =>
+  line({
+    at: run.at,
+    e: "CarrierAudio",
+    stream: run.stream,
+    timestamp: run.timestamp,
+    bytes: run.bytes,
+    every: run.every,
+    ...(run.forwarded === null ? {} : run.forwarded),
+    levels: run.levels,
+    after: run.after,
+    ...(run.ticks.length === 0 ? {} : { ticks: run.ticks }),
+    ...(run.audio === null ? {} : { audio: run.audio })
+  })
+
+/** The short form of a command that answers `event` (null: the call's first commands). */
+export const witness = (command: Command, event: Event | null, header: Header): Witness => {
+  switch (command._tag) {
+    case "ForwardAudio": {
+      const { session, from, bytes, payload } = command
+      return header.audio
+        ? { c: "ForwardAudio", session, from, bytes, hash: hash(payload) }
+        : { c: "ForwardAudio", session, from, bytes }
+    }
+    case "PlayAudio": {
+      const { _tag, payload, session, item, contentIndex, ...fields } = command
+      const named =
+        event?._tag === "ModelAudio" &&
+        event.session === session &&
+        event.item === item &&
+        event.contentIndex === contentIndex
+      return {
+        c: _tag,
+        ...(named ? fields : { session, item, contentIndex, ...fields }),
+        ...(header.audio ? { hash: hash(payload) } : {})
+      }
+    }
+    case "ConfigureModel":
+      return command.agent === header.config.agent || differs(command.agent, header.config.agent) === null
+        ? { c: "ConfigureModel", session: command.session }
+        : { c: "ConfigureModel", session: command.session, agent: command.agent }
+    default: {
+      const { _tag, ...fields } = command
+      return { c: _tag, ...fields }
+    }
+  }
+}
+
+/** Where two plain values first differ, as a path such as `turn.heard` ("" = the whole); null where they are equal. */
+export const differs = (left: unknown, right: unknown, path = ""): string | null => {
+  if (left === right) return null
+  if (!isObject(left) || !isObject(right) || Array.isArray(left) !== Array.isArray(right)) return path
+  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    const found = differs(left[key], right[key], path === "" ? key : `${path}.${key}`)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** Base64 text of a payload. */
+export const base64 = (payload: Payload): string => (typeof payload === "string" ? payload : Base64.encode(payload))
+
+/** Reads a whole file. Never throws: what is wrong stands in `problems`, what was cut off in `end`. */
+export const parse = (text: string): Recording => {
+  const problems: Array<Problem> = []
+  const initial: Array<Witness> = []
+  const entries: Array<Entry> = []
+  let commands: Array<Witness> | null = initial
+  let header: Header | null = null
+  let end: End | null = null
+  let cut: End | null = null
+  let begun = true
+  let at = 0
+  let events = 0
+  let answers = 0
+
+  const unfinished = () => {
+    if (commands === initial) begun = false
+    else if (commands !== null) entries.pop()
+  }
+
+  const lines = text.split("\n")
+  const whole = lines.at(-1)?.trim() === ""
+  const last = text.trimEnd().split("\n").length - 1
+  for (let index = 0; index <= last; index++) {
+    const content = (lines[index] ?? "").trim()
+    if (content === "") continue
+    const number = index + 1
+    const wrong = (text: string) => {
+      if (problems.length === 0) unfinished()
+      if (problems.length < mostProblems) problems.push({ line: number, text })
+    }
+    const object = parsed(content)
+    if (object === null) {
+      if (index === last && header !== null && !whole) {
+        cut = { end: "incomplete", reason: `the file was cut off in line ${number}`, dropped: null }
+      } else {
+        wrong(header === null && index === 0 ? notARecording : "this is not a JSON object")
+      }
+      if (header === null) break
+      continue
+    }
+    if (header === null) {
+      const problem = headerProblem(object)
+      if (problem !== null) {
+        wrong(problem)
+        break
+      }
+      header = object as unknown as Header
+    } else if (end !== null) {
+      wrong("nothing may follow the line that ends the recording")
+    } else if (typeof object["end"] === "string") {
+      const problem = fieldProblem(object, object["end"] === "complete" ? completeFields : incompleteFields)
+      if (problem === null) end = object as unknown as End
+      else wrong(problem)
+    } else if (typeof object["c"] === "string") {
+      if (commands === null) wrong("a command must follow the event that it answers; a run holds its own")
+      else if (problems.length === 0) {
+        commands.push(object as unknown as Witness)
+        answers++
+      }
+    } else if (typeof object["e"] === "string") {
+      const problem = eventProblem(object, at)
+      commands = []
+      if (problem !== null) wrong(problem)
+      else if (object["after"] === undefined) {
+        const event = restored(object)
+        at = event.at
+        if (problems.length === 0) entries.push({ line: number, event, commands })
+        events++
+      } else {
+        commands = null
+        const run = restoredRun(object)
+        for (const entry of unrolled(run, number, header.audio)) {
+          at = entry.event.at
+          if (problems.length === 0) entries.push(entry)
+          events++
+          answers += entry.commands.length
+        }
+      }
+    } else {
+      wrong('this is neither an event ("e"), a command ("c") nor the end ("end")')
+    }
+  }
+
+  if (text.trim() === "") problems.push({ line: 1, text: "the file is empty" })
+  if (end?.end === "complete" && problems.length === 0 && (end.events !== events || end.commands !== answers)) {
+    problems.push({
+      line: last + 1,
+      text:
+        `lines are missing or were added: the end counts ${end.events} events and ${end.commands} commands, ` +
+        `the file holds ${events} and ${answers}`
+    })
+  }
+  if (end === null) {
+    if (problems.length === 0) unfinished()
+    cut ??= { end: "incomplete", reason: `the file was cut off after line ${last + 1}`, dropped: null }
+  }
+  return { header, initial: begun ? initial : null, entries, end: end ?? cut ?? unreadable, problems }
+}
+
+const unrolled = (run: Run, line: number, audio: boolean): ReadonlyArray<Entry> => {
+  const entries: Array<Entry> = []
+  let at = run.at
+  let tick = 0
+  for (let index = 0; index <= run.levels.length; index++) {
+    for (let next = run.ticks[tick]; next !== undefined && next[0] === index; next = run.ticks[++tick]) {
+      entries.push({ line, event: { _tag: "TimeAdvanced", at: at + next[1] }, commands: [] })
+    }
+    if (index === run.levels.length) break
+    if (index > 0) at += run.after[index - 1] ?? 0
+    const event: CarrierAudio = {
+      _tag: "CarrierAudio",
+      at,
+      stream: run.stream,
+      timestamp: run.timestamp + index * run.every,
+      bytes: run.bytes,
+      levels: run.levels.charAt(index),
+      payload: run.audio?.[index] ?? ""
+    }
+    entries.push({
+      line,
+      event,
+      commands: run.forwarded === null ? [] : [forwarded(run.forwarded, event, index, audio)]
+    })
+  }
+  return entries
+}
+
+const forwarded = (
+  { session, from }: { readonly session: number; readonly from: number },
+  { bytes, payload }: CarrierAudio,
+  index: number,
+  audio: boolean
+): Witness => ({
+  c: "ForwardAudio",
+  session,
+  from: from + index * bytes,
+  bytes,
+  ...(audio ? { hash: hash(payload) } : {})
+})
+
+const restored = (object: Fields): Event => {
+  const { e, audio, ...fields } = object
+  return (hasAudio(e) ? { _tag: e, ...fields, payload: audio ?? "" } : { _tag: e, ...fields }) as unknown as Event
+}
+
+const restoredRun = (object: Fields): Run =>
+  ({
+    ...object,
+    ticks: object["ticks"] ?? [],
+    forwarded: object["from"] === undefined ? null : { session: object["session"], from: object["from"] },
+    audio: object["audio"] ?? null
+  }) as unknown as Run
+
+const parsed = (content: string): Fields | null => {
+  try {
+    const value: unknown = JSON.parse(content)
+    return isObject(value) && !Array.isArray(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+const headerProblem = (object: Fields): string | null => {
+  const version = object["offhook"]
+  if (typeof version !== "number") return notARecording
+  if (version > format) {
+    return `this recording has format ${version} (Offhook ${String(object["version"])}), this version of Offhook reads up to ${format}`
+  }
+  const problem = fieldProblem(object, headerFields)
+  if (problem !== null) return problem
+  const config = object["config"] as Fields
+  return isObject(config["agent"]) && isObject(config["prices"]) ? null : 'config must hold "agent" and "prices"'
+}
+
+const eventProblem = (object: Fields, earliest: number): string | null => {
+  const { e, at } = object
+  const kinds = Object.hasOwn(eventFields, String(e)) ? eventFields[e as Event["_tag"]] : undefined
+  if (kinds === undefined) return `no event is called "${String(e)}"`
+  if (!Number.isInteger(at)) return "at must be whole milliseconds since the call began"
+  if (Number(at) < earliest) return `time goes back: at is ${Number(at)}, the event before was at ${earliest}`
+  const problem = fieldProblem(object, kinds)
+  if (problem !== null || object["after"] === undefined) return problem
+  return e === "CarrierAudio" ? runProblem(object) : `${String(e)} has no runs: after must not stand here`
+}
+
+const runProblem = (object: Fields): string | null => {
+  const problem = fieldProblem(object, { every: "number", after: "numbers" })
+  if (problem !== null) return problem
+  const { after, audio, levels, ticks, from, session } = object
+  const frames = (after as ReadonlyArray<number>).length + 1
+  if ((levels as string).length !== frames) return `levels must hold one character for each of the ${frames} frames`
+  if (audio !== undefined && !(isListOf(audio, "string") && audio.length === frames)) {
+    return `audio must hold one base64 text for each of the ${frames} frames`
+  }
+  if (
+    ticks !== undefined &&
+    !(Array.isArray(ticks) && ticks.every((tick) => isListOf(tick, "number") && tick.length === 2))
+  ) {
+    return "ticks must be a list of [frame, ms]"
+  }
+  return typeof from === typeof session && (from === undefined || typeof from === "number")
+    ? null
+    : "session and from must both be numbers, or both be left out"
+}
+
+const fieldProblem = (object: Fields, kinds: Readonly<Record<string, Kind>>): string | null => {
+  for (const [name, kind] of Object.entries(kinds)) {
+    const value = object[name]
+    if (!is(value, kind)) {
+      const found = value === undefined ? "is missing" : `is ${JSON.stringify(value).slice(0, 60)}`
+      return `${name} ${found}, it must be ${kindInWords[kind]}`
+    }
+  }
+  return null
+}
+
+const is = (value: unknown, kind: Kind): boolean => {
+  switch (kind) {
+    case "numbers":
+      return isListOf(value, "number")
+    case "strings":
+      return isListOf(value, "string")
+    case "object":
+      return isObject(value) && !Array.isArray(value)
+    case "object?":
+      return value === null || (isObject(value) && !Array.isArray(value))
+    case "number?":
+    case "string?":
+      return value === null || typeof value === kind.slice(0, -1)
+    default:
+      return typeof value === kind
+  }
+}
+
+const isListOf = (value: unknown, type: "number" | "string"): value is ReadonlyArray<unknown> =>
+  Array.isArray(value) && value.every((element) => typeof element === type)
+
+const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null
+
+const hasAudio = (tag: unknown): boolean => tag === "CarrierAudio" || tag === "ModelAudio"
+
+const line = (object: object): string => `${JSON.stringify(object)}\n`
+
+/** Two 32-bit multiplicative hashes of the base64 text, as 16 hexadecimal digits: it finds errors, not forgers. */
+const hash = (payload: Payload): string => {
+  const text = base64(payload)
+  let a = 0x811c9dc5
+  let b = 0x9e3779b9
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    a = Math.imul(a ^ code, 0x01000193)
+    b = Math.imul(((b << 5) | (b >>> 27)) ^ code, 0x85ebca6b)
+  }
+  return hex(a) + hex(b)
+}
+
+const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
+
+type Fields = Readonly<Record<string, unknown>>
+
+type Kind = "boolean" | "number" | "number?" | "numbers" | "object" | "object?" | "string" | "string?" | "strings"
+
+type KindOf<T> = [T] extends [number]
+  ? "number"
+  : [T] extends [number | null]
+    ? "number?"
+    : [T] extends [string]
+      ? "string"
+      : [T] extends [string | null]
+        ? "string?"
+        : [T] extends [boolean]
+          ? "boolean"
+          : null extends T
+            ? "object?"
+            : "object"
+
+type FieldsOf<E> = E extends { readonly _tag: string }
+  ? { readonly [F in Exclude<keyof E, "_tag" | "at" | "payload">]: KindOf<E[F]> }
+  : never
+
+/** Every field of every event; the compiler holds it complete. */
+const eventFields: { readonly [T in Event["_tag"]]: FieldsOf<Extract<Event, { readonly _tag: T }>> } = {
+  CarrierStarted: {
+    stream: "number",
+    streamSid: "string",
+    callSid: "string",
+    accountSid: "string",
+    encoding: "string",
+    sampleRate: "number",
+    channels: "number",
+    parameters: "object"
+  },
+  CarrierAudio: { stream: "number", timestamp: "number", bytes: "number", levels: "string" },
+  CarrierMarked: { stream: "number", name: "string" },
+  CarrierKeyed: { stream: "number", digit: "string" },
+  CarrierStopped: { stream: "number" },
+  CarrierClosed: { stream: "number", code: "number" },
+  CarrierMisbehaved: { stream: "number", what: "string" },
+  ModelConnected: { session: "number" },
+  ModelConnectFailed: { session: "number", failure: "string", status: "number?" },
+  ModelSessionCreated: { session: "number", id: "string", expiresAt: "number?" },
+  ModelSessionUpdated: { session: "number", input: "object?", output: "object?" },
+  ModelSpeechStarted: { session: "number", item: "string", audioStartMs: "number" },
+  ModelSpeechStopped: { session: "number", item: "string", audioEndMs: "number" },
+  ModelSpeechCommitted: { session: "number", item: "string", previous: "string?" },
+  ModelItemAdded: { session: "number", item: "string", kind: "string", role: "string?", previous: "string?" },
+  ModelItemTruncated: { session: "number", item: "string", contentIndex: "number", audioEndMs: "number" },
+  ModelItemDeleted: { session: "number", item: "string" },
+  ModelTranscribed: { session: "number", item: "string", text: "string" },
+  ModelTranscriptionFailed: { session: "number", item: "string" },
+  ModelResponseCreated: { session: "number", response: "string", request: "string?", inConversation: "boolean" },
+  ModelAudio: {
+    session: "number",
+    response: "string",
+    item: "string",
+    contentIndex: "number",
+    bytes: "number",
+    levels: "string"
+  },
+  ModelText: { session: "number", response: "string", item: "string", contentIndex: "number", text: "string" },
+  ModelToolCalled: {
+    session: "number",
+    response: "string",
+    item: "string",
+    call: "string",
+    name: "string",
+    arguments: "string"
+  },
+  ModelResponseDone: {
+    session: "number",
+    response: "string",
+    request: "string?",
+    inConversation: "boolean",
+    status: "string",
+    reason: "string?",
+    error: "object?",
+    usage: "object?"
+  },
+  ModelErred: { session: "number", error: "object" },
+  ModelIgnored: { session: "number", type: "string" },
+  ModelMisbehaved: { session: "number", what: "string" },
+  ModelClosed: { session: "number", code: "number", reason: "string" },
+  ToolFinished: { call: "string", output: "string" },
+  HangUpFailed: {},
+  EndRequested: { by: "string" },
+  TimeAdvanced: {}
+}
+
+const headerFields = {
+  version: "string",
+  call: "string",
+  startedAt: "string",
+  audio: "boolean",
+  masked: "strings",
+  config: "object"
+} as const
+
+const completeFields = { events: "number", commands: "number", summary: "object" } as const
+
+const incompleteFields = { reason: "string", dropped: "number?" } as const
+
+const kindInWords: Readonly<Record<Kind, string>> = {
+  boolean: "true or false",
+  number: "a number",
+  "number?": "a number or null",
+  numbers: "a list of numbers",
+  object: "an object",
+  "object?": "an object or null",
+  string: "a text",
+  "string?": "a text or null",
+  strings: "a list of texts"
+}
+
+const unreadable: End = { end: "incomplete", reason: "the file could not be read", dropped: null }
+
+const notARecording = 'this is not an Offhook recording: its first line must be the header, {"offhook":1, …}'
+
+/** A file that is something else would fill the screen. */
+const mostProblems = 20
