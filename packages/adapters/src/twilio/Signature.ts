@@ -60,22 +60,30 @@ export const upgrade = (request: Signed): boolean => {
 }
 
 /** The signature Twilio computes. */
-export const sign = (token: Redacted.Redacted, url: string, params: Params = NONE): string => {
-  let data = url
-  for (const name of [...params.keys()].sort()) {
-    for (const value of [...new Set(params.get(name))].sort()) data += name + value
-  }
-  return createHmac("sha1", Redacted.value(token)).update(data, "utf8").digest("base64")
-}
+export const sign = (token: Redacted.Redacted, url: string, params: Params = NONE): string =>
+  hmac(token, url + textOf(params))
 
 const NONE: Params = new Map()
 
+const textOf = (params: Params): string => {
+  let text = ""
+  for (const name of [...params.keys()].sort()) {
+    for (const value of [...new Set(params.get(name))].sort()) text += name + value
+  }
+  return text
+}
+
+const hmac = (token: Redacted.Redacted, data: string): string =>
+  createHmac("sha1", Redacted.value(token)).update(data, "utf8").digest("base64")
+
 const signedAny = ({ header, tokens }: Signed, urls: ReadonlyArray<string>, params: Params): boolean => {
+  if (header === undefined) return false
+  const text = textOf(params)
   let matches = false
   for (const token of tokens) {
     // An empty token would be a key that everybody knows.
     if (Redacted.value(token) === "") continue
-    for (const url of urls) matches = equal(header ?? "", sign(token, url, params)) || matches
+    for (const url of new Set(urls)) matches = equal(header, hmac(token, url + text)) || matches
   }
   return matches
 }
