@@ -98,8 +98,7 @@ class Person implements Caller {
   private readonly script: CallerScript
   private readonly frameBytes: number
   private readonly listener: Listener
-  private readonly background: ReadonlyArray<Frame>
-  private readonly noise: Random | undefined
+  private readonly background: () => Frame
 
   private index = 0
   /** When the step before was over; undefined while nobody listens. */
@@ -121,8 +120,8 @@ class Person implements Caller {
     this.script = script
     this.frameBytes = frameBytes
     this.listener = listener
-    this.noise = noise
-    this.background = noise === undefined ? [frame(new Uint8Array(frameBytes).fill(0xff), true)] : noisy(noise, frameBytes)
+    const silence = frame(new Uint8Array(frameBytes).fill(0xff), true)
+    this.background = noise === undefined ? () => silence : noisy(noise, frameBytes)
   }
 
   connected(at: number, from: number): void {
@@ -168,8 +167,7 @@ class Person implements Caller {
     const start = this.position
     const end = start + this.frameBytes
     this.position = end
-    const background =
-      this.noise === undefined ? this.background[0]! : this.background[this.noise.integer(0, this.background.length - 1)]!
+    const background = this.background()
     const before = covers(this.clipBefore, start, end)
     const current = covers(this.clip, start, end)
     if (before === undefined && current === undefined) return background
@@ -184,7 +182,9 @@ class Person implements Caller {
       case "After":
         return base + when.ms
       case "AgentSpeaking":
-        return this.agentPlaying ? Math.max(base, this.agentSince + when.ms) : Math.max(base, this.agentUntil) + when.orAfter
+        return this.agentPlaying
+          ? Math.max(base, this.agentSince + when.ms)
+          : Math.max(base, this.agentUntil) + when.orAfter
       case "AgentSilent": {
         if (this.agentPlaying) return undefined
         const answered = this.agentUntil > base && !(this.agentCut && this.agentSince < base)
@@ -211,8 +211,8 @@ class Person implements Caller {
       }
       return
     }
-    const act = this.script[this.index]!.act
-    switch (act._tag) {
+    const act = this.script[this.index]?.act
+    switch (act?._tag) {
       case "Say":
         this.clip = { name: act.clip, audio: act.audio, start: this.byteAt(at) }
         this.listener.speaking(at, act.clip, act.audio.length)
@@ -256,9 +256,13 @@ const overlay = (payload: Uint8Array, start: number, clip: Clip): void => {
 const frame = (payload: Uint8Array, silent: boolean): Frame => ({ payload, base64: Base64.encode(payload), silent })
 
 /** Frames of noise with an amplitude of up to 48 of 32,768: about -60 dBFS. */
-const noisy = (random: Random, frameBytes: number): ReadonlyArray<Frame> =>
-  Array.from({ length: 64 }, () => {
+const noisy = (random: Random, frameBytes: number): (() => Frame) => {
+  const draw = () => {
     const payload = new Uint8Array(frameBytes)
     for (let i = 0; i < frameBytes; i++) payload[i] = (random.next() < 0.5 ? 0x7f : 0xff) - random.integer(0, 6)
     return frame(payload, true)
-  })
+  }
+  const first = draw()
+  const more = Array.from({ length: 63 }, draw)
+  return () => more[random.integer(0, more.length)] ?? first
+}

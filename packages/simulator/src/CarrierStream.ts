@@ -113,15 +113,24 @@ class Stream implements CarrierStream {
 
   receive(at: number, text: string): void {
     const message = parse(text)
-    if (typeof message === "string") return this.listener.invalid(at, message)
-    if (message.streamSid !== this.streamSid) return this.listener.invalid(at, "streamSid is not this stream's")
+    if (typeof message === "string") {
+      this.listener.invalid(at, message)
+      return
+    }
+    if (message.streamSid !== this.streamSid) {
+      this.listener.invalid(at, "streamSid is not this stream's")
+      return
+    }
     switch (message._tag) {
       case "media":
-        return this.player.media(at, message.payload)
+        this.player.media(at, message.payload)
+        return
       case "mark":
-        return this.player.mark(at, message.name)
+        this.player.mark(at, message.name)
+        return
       case "clear":
-        return this.player.clear(at)
+        this.player.clear(at)
+        return
     }
   }
 

@@ -43,7 +43,7 @@ export type Document = { readonly _tag: "Document"; readonly verbs: ReadonlyArra
 
 /** Reads a webhook's answer. An absent content type is refused too. */
 export const parse = (body: string, contentType: string | undefined = "text/xml"): Document | Refused => {
-  const media = contentType.split(";")[0]!.trim().toLowerCase()
+  const media = contentType.replace(/;.*$/s, "").trim().toLowerCase()
   if (media !== "text/xml" && media !== "application/xml") {
     return refused(12300, `content type ${JSON.stringify(media)} is not XML`)
   }

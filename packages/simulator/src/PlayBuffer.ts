@@ -115,9 +115,10 @@ class Buffer implements PlayBuffer {
   clear(at: number): void {
     this.advance(at)
     this.discard(at)
-    for (let i = this.marksHead; i < this.marks.length; i++) this.listener.echoed(at, this.marks[i]!.name, true)
+    const flushed = this.marks.slice(this.marksHead)
     this.marks = []
     this.marksHead = 0
+    for (const { name } of flushed) this.listener.echoed(at, name, true)
   }
 
   end(at: number): void {
@@ -135,7 +136,8 @@ class Buffer implements PlayBuffer {
   nextDeadline(): number | undefined {
     const head = this.audio[this.audioHead]
     const mark = this.marks[this.marksHead]
-    const audioDue = head === undefined ? (this.playing ? this.playEnd : undefined) : this.playing ? head.end : head.start
+    const audioDue =
+      head === undefined ? (this.playing ? this.playEnd : undefined) : this.playing ? head.end : head.start
     if (mark === undefined) return audioDue
     return audioDue === undefined ? mark.due : Math.min(audioDue, mark.due)
   }
@@ -191,8 +193,7 @@ class Buffer implements PlayBuffer {
     const silent = this.tickAfter(at)
     if (this.playEnd <= silent) return
     const kept: Array<Queued> = []
-    for (let i = this.audioHead; i < this.audio.length; i++) {
-      const queued = this.audio[i]!
+    for (const queued of this.audio.slice(this.audioHead)) {
       const heard = Math.max(0, Math.min(queued.payload.length, wholeBytes(silent - queued.start)))
       if (heard > 0 && silent > at) {
         kept.push({ ...queued, payload: queued.payload.subarray(0, heard), end: queued.start + heard / bytesPerMs })

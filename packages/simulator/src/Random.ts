@@ -30,7 +30,7 @@ const fromKey = (key: string): Random => {
   }
 }
 
-const sfc32 = (seedA: number, seedB: number, seedC: number): () => number => {
+const sfc32 = (seedA: number, seedB: number, seedC: number): (() => number) => {
   let a = seedA | 0
   let b = seedB | 0
   let c = seedC | 0

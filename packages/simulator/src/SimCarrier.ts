@@ -32,7 +32,12 @@ export type Input =
   | { readonly _tag: "WebhookFailed"; readonly at: number; readonly request: number; readonly message: string }
   | { readonly _tag: "SocketOpened"; readonly at: number; readonly stream: number }
   /** No 101: `status` is what the server answered, undefined when it could not be reached. */
-  | { readonly _tag: "SocketRefused"; readonly at: number; readonly stream: number; readonly status: number | undefined }
+  | {
+      readonly _tag: "SocketRefused"
+      readonly at: number
+      readonly stream: number
+      readonly status: number | undefined
+    }
   | { readonly _tag: "TextReceived"; readonly at: number; readonly stream: number; readonly text: string }
   | { readonly _tag: "BinaryReceived"; readonly at: number; readonly stream: number }
   | {
@@ -209,11 +214,11 @@ type Connect = Extract<CarrierTwiml.Verb, { _tag: "Connect" }>
 class Carrier implements SimCarrier {
   readonly accountSid: string
   readonly callSid: string
-  readonly ear = {
-    heard: new Array<HeardSpan>(),
-    cleared: new Array<ClearedSpan>(),
-    echoes: new Array<Echo>(),
-    gaps: new Array<Gap>()
+  readonly ear: { readonly [Record in keyof Ear]: Array<Ear[Record][number]> } = {
+    heard: [],
+    cleared: [],
+    echoes: [],
+    gaps: []
   }
   readonly sent: Array<SentFrame> = []
   readonly warnings: Array<Warning> = []
@@ -292,49 +297,66 @@ class Carrier implements SimCarrier {
         if (phase._tag !== "Idle") return
         const { webhookUrl, webhookMethod = "POST", patience } = this.options
         if (patience !== undefined) this.hangUpAt = at + patience
-        return this.fetch(at, { url: webhookUrl, method: webhookMethod }, {})
+        this.fetch(at, { url: webhookUrl, method: webhookMethod }, {})
+        return
       }
       case "WebhookAnswered":
         if (phase._tag !== "Fetching" || phase.request !== input.request) return
-        if (input.status < 200 || input.status > 299) return this.fail(at, 11200, `the webhook answered ${input.status}`)
-        return this.run(at, input.body, input.contentType)
+        if (input.status < 200 || input.status > 299) {
+          this.fail(at, 11200, `the webhook answered ${input.status}`)
+          return
+        }
+        this.run(at, input.body, input.contentType)
+        return
       case "WebhookFailed":
         if (phase._tag !== "Fetching" || phase.request !== input.request) return
-        return this.fail(at, 11200, input.message)
+        this.fail(at, 11200, input.message)
+        return
       case "SocketOpened":
         if (phase._tag !== "Connecting" || input.stream !== this.streams - 1) return
-        return this.startStream(at, phase.connect)
+        this.startStream(at, phase.connect)
+        return
       case "SocketRefused":
         if (phase._tag !== "Connecting" || input.stream !== this.streams - 1) return
-        if (input.status === undefined) this.streamFailed(at, phase.connect, 31901, "the host of the stream does not answer")
+        if (input.status === undefined)
+          this.streamFailed(at, phase.connect, 31901, "the host of the stream does not answer")
         else this.streamFailed(at, phase.connect, 31920, `the handshake was answered by ${input.status}`)
-        return this.connectEnded(at, phase.connect)
+        this.connectEnded(at, phase.connect)
+        return
       case "TextReceived":
         if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
-        return phase.stream.receive(at, input.text)
+        phase.stream.receive(at, input.text)
+        return
       case "BinaryReceived":
         if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
-        return this.invalid(at, "a binary message")
+        this.invalid(at, "a binary message")
+        return
       case "SocketClosed":
         if (input.stream !== this.streams - 1) return
         if (phase._tag === "Connecting") {
           this.streamFailed(at, phase.connect, 31920, "closed during the handshake")
-          return this.connectEnded(at, phase.connect)
+          this.connectEnded(at, phase.connect)
+          return
         }
         if (phase._tag !== "Streaming") return
         phase.stream.end(at, false)
         this.trace(at, { _tag: "StreamEnded", stream: input.stream, by: "server" })
         this.streamFailed(at, phase.connect, 31921, `the server closed the socket (${input.code})`)
-        return this.connectEnded(at, phase.connect)
+        this.connectEnded(at, phase.connect)
+        return
       case "HungUpByRest":
-        return this.end(at, "rest")
+        this.end(at, "rest")
+        return
       case "TwimlByRest":
         this.endStream(at)
-        return this.run(at, input.twiml, "text/xml")
+        this.run(at, input.twiml, "text/xml")
+        return
       case "CallerHungUp":
-        return this.end(at, "caller")
+        this.end(at, "caller")
+        return
       case "KeyPressed":
-        return this.press(at, input.digit)
+        this.press(at, input.digit)
+        return
       case "TimeAdvanced":
         return
     }
@@ -368,25 +390,37 @@ class Carrier implements SimCarrier {
   }
 
   private happen(at: number): void {
-    if (this.hangUpAt !== undefined && this.hangUpAt <= at) return this.end(at, "caller")
+    if (this.hangUpAt !== undefined && this.hangUpAt <= at) {
+      this.end(at, "caller")
+      return
+    }
     const phase = this.phase
     switch (phase._tag) {
       case "Fetching":
-        return this.fail(at, 11200, `the webhook did not answer within ${webhookTimeoutMs} ms`)
+        this.fail(at, 11200, `the webhook did not answer within ${webhookTimeoutMs} ms`)
+        return
       case "Busy":
-        return phase.then()
+        phase.then()
+        return
       case "Streaming": {
         const acts = this.caller.nextDeadline()
         const streams = phase.stream.nextDeadline()
-        if (acts !== undefined && (streams === undefined || acts < streams)) return this.caller.advance(at)
-        return phase.stream.advance(at)
+        if (acts !== undefined && (streams === undefined || acts < streams)) {
+          this.caller.advance(at)
+          return
+        }
+        phase.stream.advance(at)
+        return
       }
     }
   }
 
   private run(at: number, body: string, contentType: string | undefined): void {
     const document = CarrierTwiml.parse(body, contentType ?? "")
-    if (document._tag === "Refused") return this.fail(at, document.code, document.message)
+    if (document._tag === "Refused") {
+      this.fail(at, document.code, document.message)
+      return
+    }
     this.verbs = document.verbs
     this.nextVerb = 0
     this.execute(at)
@@ -394,29 +428,37 @@ class Carrier implements SimCarrier {
 
   private execute(at: number): void {
     const verb = this.verbs[this.nextVerb++]
-    if (verb === undefined) return this.end(at, "twiml")
+    if (verb === undefined) {
+      this.end(at, "twiml")
+      return
+    }
     const first = !this.answered && this.nextVerb === 1
     if (verb._tag !== "Reject" && !(verb._tag === "Pause" && first)) this.answer(at)
     switch (verb._tag) {
       case "Say":
         this.executed(at, verb, verb.text)
-        return this.busy(at, verb.text.length * sayMsPerCharacter * Math.max(1, verb.loop))
+        this.busy(at, verb.text.length * sayMsPerCharacter * Math.max(1, verb.loop))
+        return
       case "Play":
         this.executed(at, verb, verb.digits === "" ? verb.url : verb.digits)
-        return this.busy(at, (verb.digits === "" ? playMs : verb.digits.length * digitMs) * Math.max(1, verb.loop))
+        this.busy(at, (verb.digits === "" ? playMs : verb.digits.length * digitMs) * Math.max(1, verb.loop))
+        return
       case "Pause":
         this.executed(at, verb, `${verb.seconds} s`)
-        return this.busy(at, verb.seconds * 1000)
+        this.busy(at, verb.seconds * 1000)
+        return
       case "Redirect":
         this.executed(at, verb, verb.action.url)
-        return this.fetch(at, verb.action, {})
+        this.fetch(at, verb.action, {})
+        return
       case "Connect":
         this.executed(at, verb, verb.stream.url)
-        return this.connect(at, verb)
+        this.connect(at, verb)
+        return
       case "Dial": {
         this.executed(at, verb, verb.target)
         const rings = Math.min(verb.timeout * 1000, this.options.dialRingsFor ?? defaultDialMs)
-        return this.busy(at, rings, () => {
+        this.busy(at, rings, () => {
           const over = at + rings
           if (verb.action === undefined) return this.execute(over)
           this.fetch(over, verb.action, {
@@ -425,13 +467,16 @@ class Carrier implements SimCarrier {
             DialBridged: "false"
           })
         })
+        return
       }
       case "Reject":
         this.executed(at, verb, verb.reason)
-        return this.end(at, "rejected")
+        this.end(at, "rejected")
+        return
       case "Hangup":
         this.executed(at, verb, "")
-        return this.end(at, "twiml")
+        this.end(at, "twiml")
+        return
     }
   }
 
@@ -443,7 +488,8 @@ class Carrier implements SimCarrier {
     const url = streamUrl(verb.stream.url, this.documentUrl)
     if (typeof url !== "string") {
       this.streamFailed(at, verb, url.code, url.message)
-      return this.connectEnded(at, verb)
+      this.connectEnded(at, verb)
+      return
     }
     this.phase = { _tag: "Connecting", connect: verb }
     this.out.push({ _tag: "OpenSocket", at: this.toHost(at), stream: this.streams++, url })
@@ -536,7 +582,8 @@ class Carrier implements SimCarrier {
       url = new URL(action.url, this.documentUrl).href
       if (URL.canParse(action.url)) url = action.url
     } catch {
-      return this.fail(at, 11100, "the webhook's URL is malformed")
+      this.fail(at, 11100, "the webhook's URL is malformed")
+      return
     }
     this.documentUrl = url
     const request = this.requests++

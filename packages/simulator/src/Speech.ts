@@ -37,7 +37,12 @@ export const clips = [
   },
   { id: "agent-goodbye", voice: "agent", text: "Thank you for calling. Goodbye!", durationMs: 2049.375 },
   { id: "agent-apology", voice: "agent", text: "I am sorry, could you say that again?", durationMs: 2048.25 },
-  { id: "caller-opening-hours", voice: "caller", text: "Hi! What are your opening hours, please?", durationMs: 2769.125 },
+  {
+    id: "caller-opening-hours",
+    voice: "caller",
+    text: "Hi! What are your opening hours, please?",
+    durationMs: 2769.125
+  },
   {
     id: "caller-how-many",
     voice: "caller",
@@ -56,6 +61,6 @@ export type ClipId = (typeof clips)[number]["id"]
 /** The audio of every clip, by id. */
 export type Audio = Readonly<Record<ClipId, Uint8Array>>
 
-export const clip = (id: ClipId): Clip => byId.get(id)!
+const byId = Object.fromEntries(clips.map((one) => [one.id, one])) as Readonly<Record<ClipId, Clip>>
 
-const byId: ReadonlyMap<string, Clip> = new Map(clips.map((one) => [one.id, one]))
+export const clip = (id: ClipId): Clip => byId[id]

@@ -42,7 +42,11 @@ export const place = (options: Partial<SimCarrier.Options> = {}) => {
       handle(0, { _tag: "SocketOpened", stream: 0 })
     },
     send: (at: number, message: object | string, stream = 0) =>
-      handle(at, { _tag: "TextReceived", stream, text: typeof message === "string" ? message : JSON.stringify(message) }),
+      handle(at, {
+        _tag: "TextReceived",
+        stream,
+        text: typeof message === "string" ? message : JSON.stringify(message)
+      }),
     streamSid: () => {
       const started = of("Trace").find((one) => one.trace._tag === "StreamStarted")
       return started?.trace._tag === "StreamStarted" ? started.trace.streamSid : ""
@@ -56,7 +60,12 @@ export interface Message {
   readonly event: string
   readonly sequenceNumber?: string
   readonly streamSid?: string
-  readonly media?: { readonly track: string; readonly chunk: string; readonly timestamp: string; readonly payload: string }
+  readonly media?: {
+    readonly track: string
+    readonly chunk: string
+    readonly timestamp: string
+    readonly payload: string
+  }
   readonly mark?: { readonly name: string }
   readonly dtmf?: { readonly track: string; readonly digit: string }
   readonly start?: Record<string, unknown>

@@ -90,13 +90,14 @@ describe("PlayBuffer", () => {
     buffer.media(50.5, audio(20))
     buffer.media(60, audio(20))
     buffer.advance(1000)
-    assert.deepStrictEqual(heard.map((one) => one.at), [0, 50.5, 70.5])
-    assert.deepStrictEqual(log.filter((line) => line.includes("ed") && !line.includes("heard")), [
-      "0 started",
-      "20 ended",
-      "50.5 started",
-      "90.5 ended"
-    ])
+    assert.deepStrictEqual(
+      heard.map((one) => one.at),
+      [0, 50.5, 70.5]
+    )
+    assert.deepStrictEqual(
+      log.filter((line) => line.includes("ed") && !line.includes("heard")),
+      ["0 started", "20 ended", "50.5 started", "90.5 ended"]
+    )
   })
 
   it("knows what is in play", () => {

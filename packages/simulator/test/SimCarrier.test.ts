@@ -27,7 +27,10 @@ describe("SimCarrier: webhook and TwiML", () => {
     answer(100, `<Response><Say>Hello</Say><Pause length="2"/><Play>https://x.example/a.mp3</Play></Response>`)
     advance(60_000)
     const verbs = of("Trace").filter((one) => one.trace._tag === "VerbExecuted")
-    assert.deepStrictEqual(verbs.map((one) => one.at), [100, 100 + 5 * 65, 100 + 5 * 65 + 2000])
+    assert.deepStrictEqual(
+      verbs.map((one) => one.at),
+      [100, 100 + 5 * 65, 100 + 5 * 65 + 2000]
+    )
     assert.deepStrictEqual(of("CallEnded"), [{ _tag: "CallEnded", at: 100 + 5 * 65 + 2000 + 2000, reason: "twiml" }])
     assert.isTrue(carrier.isEnded())
     assert.isUndefined(carrier.nextDeadline())
@@ -73,10 +76,16 @@ describe("SimCarrier: webhook and TwiML", () => {
       }
       call.advance(60_000)
       const code = { closed: 31921, refused: 31920, unreachable: 31901 }[lose]
-      assert.deepStrictEqual(call.carrier.warnings.map((one) => one.code), [code])
+      assert.deepStrictEqual(
+        call.carrier.warnings.map((one) => one.code),
+        [code]
+      )
       const verbs = call.of("Trace").flatMap((one) => (one.trace._tag === "VerbExecuted" ? [one.trace.verb] : []))
       assert.deepStrictEqual(verbs, ["Connect", "Say", "Hangup"])
-      assert.notInclude(call.texts().map((one) => one.event), "stop")
+      assert.notInclude(
+        call.texts().map((one) => one.event),
+        "stop"
+      )
       assert.strictEqual(call.of("CallEnded")[0]?.at, 500 + "We are sorry.".length * 65)
     }
   })
@@ -119,7 +128,11 @@ describe("SimCarrier: webhook and TwiML", () => {
       const { handle, answer, of, carrier } = place()
       handle(0, { _tag: "CallPlaced" })
       answer(1, body, contentType, status)
-      assert.deepStrictEqual(carrier.warnings.map((one) => one.code), [code], body)
+      assert.deepStrictEqual(
+        carrier.warnings.map((one) => one.code),
+        [code],
+        body
+      )
       assert.strictEqual(of("CallEnded")[0]?.reason, "application-error")
     }
   })
@@ -247,11 +260,16 @@ describe("SimCarrier: the stream", () => {
     )
     assert.deepStrictEqual(gaps, [])
     const marks = call.texts().filter((one) => one.event === "mark")
-    assert.deepStrictEqual(marks.map((one) => one.mark?.name), ["a", "b", "c"])
+    assert.deepStrictEqual(
+      marks.map((one) => one.mark?.name),
+      ["a", "b", "c"]
+    )
     closeTo(marks[0]?.at, 1200)
     closeTo(marks[1]?.at, 1250)
     closeTo(marks[2]?.at, 1300 + 777 / 8)
-    const numbers = call.texts().flatMap((one) => (one.sequenceNumber === undefined ? [] : [Number(one.sequenceNumber)]))
+    const numbers = call
+      .texts()
+      .flatMap((one) => (one.sequenceNumber === undefined ? [] : [Number(one.sequenceNumber)]))
     assert.deepStrictEqual(
       numbers,
       numbers.map((_, i) => i + 1)
@@ -316,10 +334,20 @@ describe("SimCarrier: the stream", () => {
       call.send(210, one)
       call.send(220, media(call.streamSid(), counted(8)))
       call.advance(1000)
-      assert.deepStrictEqual(call.carrier.warnings.map((each) => each.code), [31951], JSON.stringify(one))
+      assert.deepStrictEqual(
+        call.carrier.warnings.map((each) => each.code),
+        [31951],
+        JSON.stringify(one)
+      )
       assert.strictEqual(call.carrier.warnings[0]?.at, 200)
-      assert.deepStrictEqual(call.carrier.ear.heard.map((span) => span.at), [220])
-      assert.deepStrictEqual(call.texts().filter((text) => text.event === "mark"), [])
+      assert.deepStrictEqual(
+        call.carrier.ear.heard.map((span) => span.at),
+        [220]
+      )
+      assert.deepStrictEqual(
+        call.texts().filter((text) => text.event === "mark"),
+        []
+      )
     }
   })
 
@@ -337,13 +365,19 @@ describe("SimCarrier: the stream", () => {
     const jump = times.findIndex((time, i) => time - (times[i - 1] ?? time) !== 20 && i > 0)
     assert.strictEqual((times[jump] ?? 0) - (times[jump - 1] ?? 0), 120)
     assert.isEmpty(frames.filter((one) => one.at > 600 && one.at < 800))
-    assert.lengthOf(frames.filter((one) => one.at === 800), times.filter((time) => time >= 600 && time <= 800).length)
+    assert.lengthOf(
+      frames.filter((one) => one.at === 800),
+      times.filter((time) => time >= 600 && time <= 800).length
+    )
     assert.deepStrictEqual(
       frames.map((one) => Number(one.chunk)),
       frames.map((_, i) => i + 1)
     )
 
-    const quiet = place({ script: [Caller.say("clip", clip, Caller.after(1000))], impairments: { silenceSuppression: true } })
+    const quiet = place({
+      script: [Caller.say("clip", clip, Caller.after(1000))],
+      impairments: { silenceSuppression: true }
+    })
     quiet.stream()
     quiet.advance(3000)
     const spoken = quiet.carrier.sent
@@ -355,7 +389,10 @@ describe("SimCarrier: the stream", () => {
     const call = place({ withoutStop: true, closeCode: 1001 })
     call.stream()
     call.handle(500, { _tag: "CallerHungUp" })
-    assert.notInclude(call.texts().map((one) => one.event), "stop")
+    assert.notInclude(
+      call.texts().map((one) => one.event),
+      "stop"
+    )
     assert.strictEqual(call.of("CloseSocket")[0]?.code, 1001)
     assert.strictEqual(call.of("CallEnded")[0]?.reason, "caller")
   })
@@ -365,7 +402,10 @@ describe("SimCarrier: the stream", () => {
     call.stream(connect("", tail))
     call.handle(500, { _tag: "TwimlByRest", twiml: connect() })
     assert.strictEqual(call.texts().at(-1)?.event, "stop")
-    assert.deepStrictEqual(call.of("OpenSocket").map((one) => one.stream), [0, 1])
+    assert.deepStrictEqual(
+      call.of("OpenSocket").map((one) => one.stream),
+      [0, 1]
+    )
     call.handle(510, { _tag: "SocketClosed", stream: 0, code: 1000, reason: "" })
     call.handle(520, { _tag: "SocketOpened", stream: 1 })
     call.advance(800)
@@ -390,7 +430,11 @@ describe("SimCarrier: the stream", () => {
 
   it("is the same call for the same seed", () => {
     const run = (seed: string) => {
-      const call = place({ random: Random.make(seed), noise: true, script: [Caller.say("c", counted(500), Caller.now)] })
+      const call = place({
+        random: Random.make(seed),
+        noise: true,
+        script: [Caller.say("c", counted(500), Caller.now)]
+      })
       call.stream()
       call.advance(3000)
       return call.outputs

@@ -1,0 +1,91 @@
+/**
+ * The carrier's REST API, as much of it as ends or redirects a live call (protocols.md D.1, D.2):
+ * `POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json` with `Status=completed` or `Twiml=…`, HTTP Basic.
+ *
+ * A call that is over is unknown (404, 20404), as on the real network.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+export type Update = { readonly _tag: "Complete" } | { readonly _tag: "Twiml"; readonly twiml: string }
+
+export interface CarrierRest {
+  /** The base address, for `TWILIO_API_URL`. */
+  readonly url: string
+  /** Updates of this call go to `update` until the returned function is called. */
+  readonly register: (accountSid: string, callSid: string, update: (update: Update) => void) => () => void
+  readonly close: () => Promise<void>
+}
+
+export interface Options {
+  /** 0 (the default) takes a free one. */
+  readonly port?: number
+  readonly host?: string
+  /** Without one any credentials do. */
+  readonly authToken?: string
+}
+
+export const start = async ({ port = 0, host = "127.0.0.1", authToken }: Options = {}): Promise<CarrierRest> => {
+  const calls = new Map<string, (update: Update) => void>()
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const [, accountSid = "", callSid = ""] = path.exec(request.url ?? "") ?? []
+    if (accountSid === "") return fail(response, 404, 20404, "The requested resource was not found")
+    if (request.method !== "POST") return fail(response, 405, 20004, "Method not allowed")
+    if (authToken !== undefined && request.headers.authorization !== basic(accountSid, authToken)) {
+      return fail(response, 401, 20003, "Authenticate")
+    }
+    const form = new URLSearchParams(await text(request))
+    const update = calls.get(`${accountSid}/${callSid}`)
+    if (update === undefined) return fail(response, 404, 20404, `The requested resource ${callSid} was not found`)
+    const [status, twiml] = [form.get("Status"), form.get("Twiml")]
+    if (status === "completed" && twiml === null) update({ _tag: "Complete" })
+    else if (twiml !== null && status === null) update({ _tag: "Twiml", twiml })
+    else return fail(response, 400, 20001, "Exactly one of Status=completed and Twiml is understood")
+    reply(response, 200, { sid: callSid, account_sid: accountSid, status: status ?? "in-progress" })
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(port, host, () => {
+      server.off("error", reject)
+      resolve()
+    })
+  })
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    register: (accountSid, callSid, update) => {
+      const key = `${accountSid}/${callSid}`
+      calls.set(key, update)
+      return () => {
+        calls.delete(key)
+      }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+  }
+}
+
+const path = /^\/2010-04-01\/Accounts\/([^/]+)\/Calls\/([^/.]+)\.json$/
+
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+
+const text = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString("utf8")
+}
+
+const reply = (response: ServerResponse, status: number, body: object): void => {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+}
+
+const fail = (response: ServerResponse, status: number, code: number, message: string): void =>
+  reply(response, status, { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status })
