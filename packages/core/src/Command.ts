@@ -40,7 +40,14 @@ export type Command =
     }
   /** `response` null: whichever is active. */
   | { readonly _tag: "CancelResponse"; readonly session: number; readonly response: string | null }
-  | { readonly _tag: "AddText"; readonly session: number; readonly role: "system" | "user"; readonly text: string }
+  /** `item` is an id of ours. */
+  | {
+      readonly _tag: "AddText"
+      readonly session: number
+      readonly item: string
+      readonly role: "system" | "user"
+      readonly text: string
+    }
   | { readonly _tag: "AnswerTool"; readonly session: number; readonly call: string; readonly output: string }
   | { readonly _tag: "CloseModel"; readonly session: number }
   // To the carrier.
@@ -114,6 +121,7 @@ export type Turn =
       readonly speaker: "agent"
       readonly session: number
       readonly item: string
+      readonly contentIndex: number
       readonly at: number
       readonly generated: string
       readonly sent: string

@@ -1,0 +1,167 @@
+/**
+ * A phone call with an AI agent, as a pure state machine: `step(state, event)` gives the next state and the commands.
+ *
+ * The carrier is the phone side, the model the voice side. Between them the machine keeps the caller's audio on its
+ * way to the model (call/CallerAudio), what the caller's ear has heard of the model's (Ledger, on the carrier's clock),
+ * who holds the one response slot (call/Responses), what an interruption cuts (call/Interruption, call/Items), the
+ * function calls in flight (call/Tools), the three texts (Transcript) and how the call ends (call/Ending). Every wait is
+ * a row in call/Deadlines; every number is in Limits.
+ *
+ * Invariants
+ * 1. `step` is total: it never throws, whatever the event, and the same state and event give the same result.
+ * 2. State is plain JSON data and bounded; a step after `JSON.parse(JSON.stringify(state))` is the same.
+ * 3. Before an event, every deadline that is due at its time fires, earliest first, ties in table order: a host whose
+ *    timers are late behaves like one whose timers are not.
+ * 4. Nothing is sent to a peer that is not there: carrier commands only on an open stream, model commands only in an
+ *    open session.
+ * 5. An ended call is silent.
+ */
+
+import type { Config } from "./Agent.ts"
+import type { Command } from "./Command.ts"
+import * as CarrierEvents from "./call/CarrierEvents.ts"
+import * as Deadlines from "./call/Deadlines.ts"
+import * as Ending from "./call/Ending.ts"
+import * as Interruption from "./call/Interruption.ts"
+import * as Items from "./call/Items.ts"
+import * as ModelEvents from "./call/ModelEvents.ts"
+import * as Responses from "./call/Responses.ts"
+import type { Draft, State } from "./call/State.ts"
+import { close, create, noteOnce, open } from "./call/State.ts"
+import * as Tools from "./call/Tools.ts"
+import type { Event, Millis } from "./Event.ts"
+import * as ModelFault from "./ModelFault.ts"
+import * as Transcript from "./Transcript.ts"
+
+export type { State } from "./call/State.ts"
+
+export type Step = readonly [State, ReadonlyArray<Command>]
+
+/** A call is admitted: the model is connected while the carrier is still on its way. */
+export const initial = (config: Config): Step => {
+  const state = create(config)
+  return [state, [{ _tag: "ConnectModel", session: state.model.session }]]
+}
+
+export const step = (state: State, event: Event): Step => {
+  if (state.phase === "ended") return [state, []]
+  const call = open(state)
+  const at = Math.max(event.at, state.at)
+  fireDue(call, at)
+  call.at = at
+  handle(call, event)
+  if (event._tag !== "CarrierAudio") conclude(call)
+  return [close(call), call.out]
+}
+
+/** When the host has to send `TimeAdvanced` at the latest; null: only an event can change anything. */
+export const nextDeadline = (state: State): Millis | null =>
+  state.phase === "ended" ? null : (Deadlines.earliest(state)?.at ?? null)
+
+/** What is waited for next, for a person. */
+export const nextReason = (state: State): string | null =>
+  state.phase === "ended" ? null : (Deadlines.earliest(state)?.deadline.name ?? null)
+
+export const isEnded = (state: State): boolean => state.phase === "ended"
+
+const fireDue = (call: Draft, at: Millis): void => {
+  for (let next = Deadlines.earliest(call); next !== null && next.at <= at; next = Deadlines.earliest(call)) {
+    call.at = Math.max(call.at, next.at)
+    next.deadline.fire(call)
+    conclude(call)
+    if (call.phase === "ended") return
+  }
+}
+
+/** What follows from any change: turns that are final leave, the line closes when all is said, the next response. */
+const conclude = (call: Draft): void => {
+  if (call.phase === "ended") return
+  Items.settleTurns(call)
+  Ending.progress(call)
+  Responses.request(call)
+}
+
+const handle = (call: Draft, event: Event): void => {
+  if (call.phase === "ended") return
+  if ("stream" in event && event._tag !== "CarrierStarted") {
+    if (!CarrierEvents.isCurrent(call, event.stream)) return
+    call.carrier = {
+      stream: call.carrier.stream,
+      open: call.carrier.open,
+      greeted: call.carrier.greeted,
+      lastAt: call.at
+    }
+  }
+  if ("session" in event && !ModelEvents.isCurrent(call, event.session)) return
+  switch (event._tag) {
+    case "CarrierStarted":
+      return CarrierEvents.started(call, event)
+    case "CarrierAudio":
+      return CarrierEvents.audio(call, event)
+    case "CarrierMarked":
+      return CarrierEvents.marked(call, event)
+    case "CarrierKeyed":
+      return CarrierEvents.keyed(call, event)
+    case "CarrierStopped":
+      return Ending.stopped(call)
+    case "CarrierClosed":
+      return Ending.carrierClosed(call)
+    case "CarrierMisbehaved":
+      return noteOnce(call, "carrier misbehaved", event.what)
+    case "ModelConnected":
+      return ModelEvents.connected(call)
+    case "ModelConnectFailed":
+      return ModelEvents.lost(
+        call,
+        ModelFault.classifyConnectFailure(event.failure, event.status),
+        `no connection to the model: ${event.failure}${event.status === null ? "" : ` ${event.status}`}`
+      )
+    case "ModelSessionCreated":
+      return ModelEvents.sessionCreated(call)
+    case "ModelSessionUpdated":
+      return ModelEvents.sessionUpdated(call, event)
+    case "ModelSpeechStarted":
+      return Interruption.speechStarted(call, event)
+    case "ModelSpeechStopped":
+      return Interruption.speechStopped(call, event)
+    case "ModelSpeechCommitted":
+      return Interruption.speechCommitted(call, event)
+    case "ModelItemAdded":
+      return ModelEvents.itemAdded(call, event)
+    case "ModelTranscribed":
+    case "ModelTranscriptionFailed":
+      call.transcript = Transcript.transcribed(call.transcript, event)
+      return
+    case "ModelResponseCreated":
+      return Responses.created(call, event)
+    case "ModelAudio":
+      return ModelEvents.audio(call, event)
+    case "ModelText":
+      return ModelEvents.text(call, event)
+    case "ModelToolCalled":
+      return Tools.called(call, event)
+    case "ModelResponseDone":
+      return Responses.done(call, event)
+    case "ModelErred":
+      return ModelEvents.erred(call, event)
+    case "ModelMisbehaved":
+      return noteOnce(call, "model misbehaved", event.what)
+    case "ModelClosed":
+      return ModelEvents.lost(
+        call,
+        ModelFault.classifyClose(event.code, event.reason),
+        `the model closed the connection: ${event.code}${event.reason === "" ? "" : ` ${event.reason.slice(0, 200)}`}`
+      )
+    case "ToolFinished":
+      return Tools.finished(call, event)
+    case "HangUpFailed":
+      return Ending.hangUpFailed(call)
+    case "EndRequested":
+      return Ending.endNow(call, event.by, event.by === "operator" ? "hang up" : "close")
+    case "ModelItemTruncated":
+    case "ModelItemDeleted":
+    case "ModelIgnored":
+    case "TimeAdvanced":
+      return
+  }
+}

@@ -1,0 +1,80 @@
+/** Every number that decides something, with its reason. Times in ms, sizes in bytes. */
+
+/** G.711 at 8 kHz: one byte a sample (protocols.md F.1). */
+export const bytesPerMs = 8
+
+/** Caller audio kept while no model listens: ten seconds is longer than a connection may take. */
+export const waitingBytes = 10_000 * bytesPerMs
+
+/** A jump of the media timestamps is filled with silence from one frame on; less is rounding. */
+export const gapMs = 20
+
+/** The longest gap filled: beyond it the model's clock matters to no turn any more (protocols.md B.4). */
+export const gapFilledMs = 10_000
+
+/** Media that stops while the caller speaks: some carriers suppress silence, and the turn would never end (B.4). */
+export const speechGapMs = 750
+
+/** Enough silence for the model's voice activity detection to close the turn. */
+export const speechGapFilledMs = 1_000
+
+/** What `audio_start_ms` includes where the detection names no prefix padding (protocols.md E.2). */
+export const prefixPaddingMs = 300
+
+/** Model turns: the truncation must be there before the model answers, which is `silence_duration_ms` after the end. */
+export const cutBeforeAnswerMs = 100
+
+/** Where the model's own silence window is not known (semantic detection), or we create the response ourselves. */
+export const cutWaitMs = 400
+
+/** Nothing proves that truncate or delete is accepted before `response.done`; a response that is cancelled ends soon. */
+export const holdMs = 300
+
+/** The model answers a `response.create` in well under a second; five are a lost request. */
+export const requestMs = 5_000
+
+/** No event of an active response for so long: it is stuck. */
+export const responseMs = 30_000
+
+/** A cancelled response ends in a round trip. */
+export const cancelMs = 3_000
+
+/** A turn of the caller without a response after this is answered by our own request. */
+export const answerMs = 3_000
+
+/** Our request lost against a response of the model's: wait before the next. */
+export const refusedMs = 250
+
+/** Attempts at one response, and the wait before the second; it doubles. */
+export const responseTries = 3
+export const retryMs = 500
+
+/** From opening the socket to `session.updated`. */
+export const modelReadyMs = 10_000
+
+/** Sessions end after 60 minutes (protocols.md E.3); said three minutes before. */
+export const sessionWarnMs = 57 * 60_000
+
+/** From the webhook to the stream: a spoken line may stand before it. */
+export const streamMs = 60_000
+
+/** Media comes 50 times a second, with silence suppression at least the marks do: a minute of nothing is a dead leg. */
+export const carrierSilentMs = 60_000
+
+/** After a hang-up the carrier stops the stream; if it does not, the socket is closed, then given up. */
+export const closingMs = 5_000
+
+/** What may come late at the end of playback: a round trip and a frame. */
+export const playbackMarginMs = 2_000
+
+/** For a goodbye that is still to be spoken. */
+export const goodbyeMs = 10_000
+
+/** What the caller still hears of a lost model before the apology. */
+export const lastWordsMs = 5_000
+
+/** Function calls in flight at once. */
+export const toolCalls = 32
+
+/** Agent items that are not settled yet; a carrier that never echoes a mark must not grow the state. */
+export const openItems = 64

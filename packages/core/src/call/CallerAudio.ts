@@ -1,0 +1,161 @@
+/**
+ * The caller's audio on its way to the model: kept while nobody listens, forwarded once, in order, on a clock that
+ * stays true.
+ *
+ * The model counts the bytes appended to its session, and names places in time by that count. `map` turns such a
+ * place into the carrier's time: each entry says at which carrier time the byte `from` was spoken, and holds until
+ * the next entry.
+ *
+ * Invariants
+ * 1. Every byte from the carrier is forwarded exactly once and in order, or counted in `lostBytes`.
+ * 2. Where the carrier's timestamps jump, silence of the same length is forwarded (one gap at most `gapFilledMs`).
+ * 3. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
+ */
+
+import * as Limits from "../Limits.ts"
+import type { Payload } from "../audio/Payload.ts"
+import { toBase64 } from "../audio/Payload.ts"
+import type { Command } from "../Command.ts"
+import type { CarrierAudio, Millis } from "../Event.ts"
+
+export interface CallerAudio {
+  readonly waiting: ReadonlyArray<Piece>
+  readonly waitingBytes: number
+  readonly lostBytes: number
+  /** Bytes appended to the present session. */
+  readonly appended: number
+  /** Up to here the appended bytes were kept before they were sent. */
+  readonly backlogEnd: number
+  /** The carrier's timestamp at which the next frame starts; null before the first. */
+  readonly expected: number | null
+  readonly lastAt: Millis
+  /** Silence sent since the last frame. */
+  readonly aheadMs: number
+  readonly map: ReadonlyArray<{ readonly from: number; readonly carrier: number }>
+}
+
+/** `payload` null: silence. `carrier` is the time of its first byte. */
+interface Piece {
+  readonly payload: string | null
+  readonly bytes: number
+  readonly carrier: number
+}
+
+export const initial: CallerAudio = {
+  waiting: [],
+  waitingBytes: 0,
+  lostBytes: 0,
+  appended: 0,
+  backlogEnd: 0,
+  expected: null,
+  lastAt: 0,
+  aheadMs: 0,
+  map: []
+}
+
+/** A frame arrived; `session` null: nobody listens yet. Returns the ms of a gap that were not filled, in `gap`. */
+export const frame = (
+  audio: CallerAudio,
+  event: CarrierAudio,
+  session: number | null,
+  out: Array<Command>
+): readonly [CallerAudio, gap: number] => {
+  const length = event.bytes / Limits.bytesPerMs
+  const jump = audio.expected === null ? 0 : event.timestamp - audio.expected - audio.aheadMs
+  if (jump > -Limits.gapMs && jump < Limits.gapMs) {
+    const expected = audio.expected === null ? event.timestamp : audio.expected + audio.aheadMs
+    return [append(arrived(audio, event.at, expected + length), event.payload, event.bytes, expected, session, out), 0]
+  }
+  const next = arrived(audio, event.at, event.timestamp + length)
+  if (jump < 0) return [append(next, event.payload, event.bytes, event.timestamp, session, out), 0]
+  const filled = Math.min(jump, Limits.gapFilledMs)
+  const silence = append(next, null, filled * Limits.bytesPerMs, event.timestamp - filled, session, out)
+  return [append(silence, event.payload, event.bytes, event.timestamp, session, out), jump - filled]
+}
+
+/** Media stopped while the caller speaks: silence, so that the model can end the turn. */
+export const fillSpeechGap = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
+  const bytes = Limits.speechGapFilledMs * Limits.bytesPerMs
+  const next = append(audio, null, bytes, (audio.expected ?? 0) + audio.aheadMs, session, out)
+  return { ...next, aheadMs: audio.aheadMs + Limits.speechGapFilledMs }
+}
+
+/** A model listens: what was kept is forwarded in order. */
+export const flush = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
+  let next: CallerAudio = { ...audio, waiting: [], waitingBytes: 0, appended: 0, map: [] }
+  for (const piece of audio.waiting) next = append(next, piece.payload, piece.bytes, piece.carrier, session, out)
+  return { ...next, backlogEnd: next.appended }
+}
+
+/** The carrier's time of a place in the audio appended, in ms of the model's count. */
+export const carrierTime = (audio: CallerAudio, modelMs: number): number => {
+  const byte = modelMs * Limits.bytesPerMs
+  let entry = audio.map[0]
+  for (const candidate of audio.map) {
+    if (candidate.from > byte) break
+    entry = candidate
+  }
+  return entry === undefined ? 0 : entry.carrier + (byte - entry.from) / Limits.bytesPerMs
+}
+
+const arrived = (audio: CallerAudio, at: Millis, expected: number): CallerAudio => ({
+  waiting: audio.waiting,
+  waitingBytes: audio.waitingBytes,
+  lostBytes: audio.lostBytes,
+  appended: audio.appended,
+  backlogEnd: audio.backlogEnd,
+  expected,
+  lastAt: at,
+  aheadMs: 0,
+  map: audio.map
+})
+
+const append = (
+  audio: CallerAudio,
+  payload: Payload | null,
+  bytes: number,
+  carrier: number,
+  session: number | null,
+  out: Array<Command>
+): CallerAudio => {
+  if (session === null) return wait(audio, payload, bytes, carrier)
+  out.push(
+    payload === null
+      ? { _tag: "ForwardSilence", session, from: audio.appended, bytes }
+      : { _tag: "ForwardAudio", session, from: audio.appended, bytes, payload }
+  )
+  return {
+    waiting: audio.waiting,
+    waitingBytes: audio.waitingBytes,
+    lostBytes: audio.lostBytes,
+    appended: audio.appended + bytes,
+    backlogEnd: audio.backlogEnd,
+    expected: audio.expected,
+    lastAt: audio.lastAt,
+    aheadMs: audio.aheadMs,
+    map: mapped(audio, carrier)
+  }
+}
+
+const wait = (audio: CallerAudio, payload: Payload | null, bytes: number, carrier: number): CallerAudio => {
+  const waiting = [...audio.waiting, { payload: payload === null ? null : toBase64(payload), bytes, carrier }]
+  let waitingBytes = audio.waitingBytes + bytes
+  let lostBytes = audio.lostBytes
+  while (waitingBytes > Limits.waitingBytes) {
+    const oldest = waiting.shift()
+    if (oldest === undefined) break
+    waitingBytes -= oldest.bytes
+    lostBytes += oldest.bytes
+  }
+  return { ...audio, waiting, waitingBytes, lostBytes }
+}
+
+const mapEntries = 64
+
+const mapped = (audio: CallerAudio, carrier: number): CallerAudio["map"] => {
+  const last = audio.map[audio.map.length - 1]
+  if (last !== undefined && Math.abs(last.carrier + (audio.appended - last.from) / Limits.bytesPerMs - carrier) < 1) {
+    return audio.map
+  }
+  return [...audio.map, { from: audio.appended, carrier }].slice(-mapEntries)
+}

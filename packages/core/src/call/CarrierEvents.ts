@@ -1,0 +1,104 @@
+/** What the carrier's events do to a call. Events of another stream than the present one change nothing. */
+
+import * as Clock from "../CarrierClock.ts"
+import type { CarrierAudio, CarrierKeyed, CarrierMarked, CarrierStarted } from "../Event.ts"
+import * as Keypad from "../Keypad.ts"
+import * as Ledger from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
+import * as Transcript from "../Transcript.ts"
+import * as CallerAudio from "./CallerAudio.ts"
+import * as Ending from "./Ending.ts"
+import * as Interruption from "./Interruption.ts"
+import * as Items from "./Items.ts"
+import * as Slot from "./Slot.ts"
+import type { Draft } from "./State.ts"
+import { count, note, noteOnce, now } from "./State.ts"
+
+export const isCurrent = (call: Draft, stream: number): boolean => call.carrier.open && call.carrier.stream === stream
+
+export const started = (call: Draft, event: CarrierStarted): void => {
+  if (call.phase !== "waiting") return noteOnce(call, "carrier misbehaved", "second start")
+  call.phase = "live"
+  call.carrier = { stream: event.stream, open: true, greeted: false, lastAt: event.at }
+  if (event.encoding !== "audio/x-mulaw" || event.sampleRate !== 8000 || event.channels !== 1) {
+    note(call, "unexpected event", `the stream carries ${event.encoding} ${event.sampleRate} Hz x ${event.channels}`)
+    return Ending.fail(call, "format mismatch")
+  }
+  if (call.ending !== null) call.ending = { ...call.ending, due: call.at + Limits.lastWordsMs }
+  call.ledger = Ledger.begin(call.ledger, event.stream, Limits.bytesPerMs, now(call), call.out)
+}
+
+export const audio = (call: Draft, event: CarrierAudio): void => {
+  call.clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / Limits.bytesPerMs)
+  if (call.model.status === "closed") return
+  const session = call.model.status === "ready" ? call.model.session : null
+  const [caller, unfilled] = CallerAudio.frame(call.caller, event, session, call.out)
+  call.caller = caller
+  if (unfilled > 0) note(call, "audio gap", `${unfilled} ms of missing media were not filled with silence`)
+}
+
+export const marked = (call: Draft, event: CarrierMarked): void => {
+  const [ledger, echo] = Ledger.echo(call.ledger, event.name, now(call))
+  call.ledger = ledger
+  switch (echo.kind) {
+    case "started":
+      return heardFrom(call, echo.at.at)
+    case "played":
+      if (echo.underrunMs > 0) note(call, "underrun", `${Math.round(echo.underrunMs)} ms of silence inside the speech`)
+      return Items.settleHeard(call)
+    case "cut":
+      return Interruption.cutEchoed(call, echo.at)
+    case "stale":
+      return
+  }
+}
+
+export const keyed = (call: Draft, event: CarrierKeyed): void => {
+  const [keypad, digits] = Keypad.press(call.keypad, event.digit, event.at)
+  call.keypad = keypad
+  if (digits !== null) entered(call, digits)
+}
+
+/** No key for a while: the entry is complete. */
+export const keysDue = (call: Draft): void => {
+  const [keypad, digits] = Keypad.due(call.keypad, call.at)
+  call.keypad = keypad
+  if (digits !== null) entered(call, digits)
+}
+
+/** The line is dead: nothing came for a long time. */
+export const silent = (call: Draft): void => {
+  note(call, "carrier silent", `nothing came from the carrier for ${Limits.carrierSilentMs} ms`)
+  Ending.over(call, "carrier silent")
+}
+
+const heardFrom = (call: Draft, at: number): void => {
+  if (!call.carrier.greeted) {
+    call.carrier = { ...call.carrier, greeted: true }
+    if (call.config.agent.greeting !== null) return react(call, "greeting", at)
+  }
+  if (call.speech.owedFrom === null) return
+  const ms = Math.max(0, at - call.speech.owedFrom)
+  call.speech = { ...call.speech, owedFrom: null }
+  count(call, {
+    answers: call.sums.answers + 1,
+    answerMs: call.sums.answerMs + Math.round(ms),
+    worstAnswerMs: Math.max(call.sums.worstAnswerMs, Math.round(ms))
+  })
+  react(call, "answer", ms)
+}
+
+const react = (call: Draft, to: "answer" | "greeting", ms: number): void => {
+  call.out.push({ _tag: "Reacted", to, ms: Math.round(ms) })
+  count(call, { deadAirMs: call.sums.deadAirMs + Math.round(ms) })
+}
+
+const entered = (call: Draft, digits: string): void => {
+  if (call.model.status !== "ready") return noteOnce(call, "unexpected event", "keys pressed while no model listens")
+  const text = Keypad.sentence(digits)
+  call.requests += 1
+  const item = `keys_${call.requests}`
+  call.out.push({ _tag: "AddText", session: call.model.session, item, role: "user", text })
+  call.transcript = Transcript.keyed(call.transcript, call.model.session, text, call.at)
+  Slot.want(call, "keys")
+}

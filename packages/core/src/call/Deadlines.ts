@@ -1,0 +1,106 @@
+/**
+ * Every wait of a call, as a table: when it is due, and what then happens. Deadlines that are due together fire in
+ * this order. A deadline is computed from the state, so it can't get out of step with it.
+ *
+ * Invariant: firing a deadline moves or removes it.
+ */
+
+import * as Keypad from "../Keypad.ts"
+import type { Millis } from "../Event.ts"
+import * as Limits from "../Limits.ts"
+import * as Transcript from "../Transcript.ts"
+import * as CallerAudio from "./CallerAudio.ts"
+import * as CarrierEvents from "./CarrierEvents.ts"
+import * as Ending from "./Ending.ts"
+import * as Interruption from "./Interruption.ts"
+import * as Items from "./Items.ts"
+import * as ModelEvents from "./ModelEvents.ts"
+import * as Responses from "./Responses.ts"
+import type { Draft, State } from "./State.ts"
+import * as Tools from "./Tools.ts"
+
+export interface Deadline {
+  readonly name: string
+  readonly due: (state: State) => Millis | null
+  readonly fire: (call: Draft) => void
+}
+
+/** Nothing to do but what every step does at its end. */
+const look = (): void => {}
+
+export const table: ReadonlyArray<Deadline> = [
+  {
+    name: "clear not echoed",
+    due: (state) => state.cut?.due ?? null,
+    fire: (call) => Interruption.settleByEstimate(call, "the mark before the clear has not come back")
+  },
+  { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
+  { name: "speech long enough", due: (state) => state.speech.interruptAt, fire: Interruption.interrupt },
+  {
+    name: "media stopped",
+    due: (state) =>
+      state.speech.speaking && state.caller.aheadMs === 0 && state.model.status === "ready" && state.carrier.open
+        ? state.caller.lastAt + Limits.speechGapMs
+        : null,
+    fire: (call) => {
+      call.caller = CallerAudio.fillSpeechGap(call.caller, call.model.session, call.out)
+    }
+  },
+  { name: "response", due: (state) => (state.slot._tag === "Idle" ? null : state.slot.due), fire: Responses.overdue },
+  {
+    name: "retry",
+    due: (state) => (state.wanted !== null && state.wanted.notBefore > state.at ? state.wanted.notBefore : null),
+    fire: look
+  },
+  { name: "answer", due: (state) => state.speech.answerBy, fire: Responses.unanswered },
+  { name: "tool", due: (state) => earliestOf(state.tools), fire: Tools.timedOut },
+  { name: "keys", due: (state) => Keypad.nextDeadline(state.keypad), fire: CarrierEvents.keysDue },
+  { name: "transcription", due: (state) => Transcript.nextDeadline(state.transcript), fire: look },
+  {
+    name: "model ready",
+    due: ({ model }) =>
+      model.status === "connecting" || model.status === "configuring" ? model.since + Limits.modelReadyMs : null,
+    fire: ModelEvents.notReady
+  },
+  { name: "session end", due: (state) => state.model.warnAt, fire: ModelEvents.expiring },
+  {
+    name: "call length",
+    due: ({ config, ending }) => (ending === null || ending.revocable ? config.agent.maxCallMs : null),
+    fire: Ending.timeIsUp
+  },
+  {
+    name: "ending",
+    due: (state) => (state.ending === null || state.phase === "waiting" ? null : state.ending.due),
+    fire: Ending.overdue
+  },
+  {
+    name: "stream",
+    due: (state) => (state.phase === "waiting" ? Limits.streamMs : null),
+    fire: (call) => Ending.over(call, "never connected")
+  },
+  {
+    name: "carrier silent",
+    due: ({ carrier, phase }) => (carrier.open && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null),
+    fire: CarrierEvents.silent
+  }
+]
+
+/** The earliest deadline, the first in the table among equals. */
+export const earliest = (state: State): { readonly at: Millis; readonly deadline: Deadline } | null => {
+  let deadline: Deadline | null = null
+  let at = Number.POSITIVE_INFINITY
+  for (const candidate of table) {
+    const due = candidate.due(state)
+    if (due !== null && due < at) {
+      deadline = candidate
+      at = due
+    }
+  }
+  return deadline === null ? null : { at, deadline }
+}
+
+const earliestOf = (waits: ReadonlyArray<{ readonly due: Millis | null }>): Millis | null => {
+  let first: Millis | null = null
+  for (const { due } of waits) if (due !== null && (first === null || due < first)) first = due
+  return first
+}

@@ -1,0 +1,145 @@
+/**
+ * How a call ends. A goodbye is heard to its end before the line closes, within a bound, and is called off if the
+ * caller speaks. A normal end is the carrier's REST `completed`; where the model is gone, our socket closes and the
+ * carrier runs the tail of its TwiML, an apology (design.md, "Ending").
+ *
+ * Invariants
+ * 1. After `Ended` the machine is silent.
+ * 2. Before `Ended` both sockets are closed, or asked to close.
+ */
+
+import type { Outcome, Summary } from "../Command.ts"
+import * as Ledger from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
+import * as Items from "./Items.ts"
+import * as Slot from "./Slot.ts"
+import type { Draft } from "./State.ts"
+import { idle, now } from "./State.ts"
+
+/** The agent said goodbye, or is about to. */
+export const afterGoodbye = (call: Draft): void => {
+  if (call.ending !== null) return
+  call.ending = { outcome: "agent hung up", how: "hang up", revocable: true, due: call.at + Limits.goodbyeMs }
+  extend(call)
+}
+
+/** The goodbye's length is known now: the wait covers it. */
+export const extend = (call: Draft): void => {
+  if (call.ending === null) return
+  const heardBy = call.at + Math.ceil(Ledger.remainingMs(call.ledger, now(call))) + Limits.playbackMarginMs
+  call.ending = { ...call.ending, due: Math.max(call.ending.due, heardBy) }
+}
+
+/** The caller has something to say: the line stays open. */
+export const revoke = (call: Draft): void => {
+  if (call.ending?.revocable !== true || call.phase !== "live") return
+  call.ending = null
+  if (call.wanted?.why === "goodbye") call.wanted = null
+}
+
+/** The longest a call may last. */
+export const timeIsUp = (call: Draft): void => {
+  if (call.ending !== null && !call.ending.revocable) return
+  call.ending = { outcome: "duration limit", how: "hang up", revocable: false, due: call.at + Limits.goodbyeMs }
+  Slot.want(call, "goodbye", "The time for this call is up. Say so and say goodbye, in one short sentence.")
+}
+
+/** There is no model any more: the caller hears what is queued, then the carrier's apology. */
+export const fail = (call: Draft, outcome: Outcome): void => {
+  if (call.phase === "closing" || call.phase === "ended" || call.ending?.how === "close") return
+  closeModel(call)
+  call.tools = []
+  call.ending = { outcome, how: "close", revocable: false, due: call.at + Limits.lastWordsMs }
+}
+
+/** Somebody outside ends the call at once. */
+export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"): void => {
+  call.ending = { outcome, how, revocable: false, due: call.at }
+  if (call.phase === "live") finish(call)
+  else over(call, outcome)
+}
+
+/** Closes the line when the caller has heard everything. */
+export const progress = (call: Draft): void => {
+  const isSaid = call.slot._tag === "Idle" && call.wanted === null && Ledger.isEmpty(call.ledger, now(call))
+  if (call.phase === "live" && call.ending !== null && call.cut === null && isSaid) finish(call)
+}
+
+/** The wait for the goodbye, or for the carrier's close, is over. */
+export const overdue = (call: Draft): void => {
+  if (call.ending === null) return
+  if (call.phase === "closing") over(call, call.ending.outcome)
+  else finish(call)
+}
+
+/** The carrier could not hang up by REST. */
+export const hangUpFailed = (call: Draft): void => {
+  if (call.phase === "closing" && call.carrier.open) closeCarrier(call)
+}
+
+/** The carrier said that the stream is over; its socket closes next. */
+export const stopped = (call: Draft): void => {
+  const outcome = call.ending !== null && !call.ending.revocable ? call.ending.outcome : "caller hung up"
+  call.phase = "closing"
+  call.ending = { outcome, how: "close", revocable: false, due: call.at + Limits.closingMs }
+  closeModel(call)
+}
+
+/** The carrier's socket is gone. */
+export const carrierClosed = (call: Draft): void => {
+  call.carrier = { ...call.carrier, open: false }
+  over(call, call.phase === "closing" && call.ending !== null ? call.ending.outcome : "carrier lost")
+}
+
+export const over = (call: Draft, outcome: Outcome): void => {
+  if (call.carrier.open) closeCarrier(call)
+  closeModel(call)
+  Items.settleAll(call)
+  call.phase = "ended"
+  call.ending = null
+  call.out.push({ _tag: "Ended", summary: summary(call, outcome) })
+}
+
+const summary = (call: Draft, outcome: Outcome): Summary => {
+  const { sums } = call
+  return {
+    outcome,
+    durationMs: call.at,
+    turns: { caller: sums.callerTurns, agent: sums.agentTurns },
+    interruptions: sums.interruptions,
+    responses: sums.responses,
+    toolCalls: sums.toolCalls,
+    truncations: sums.truncations,
+    deletions: sums.deletions,
+    reactions: { answers: sums.answers, answerMs: sums.answerMs, worstAnswerMs: sums.worstAnswerMs },
+    deadAirMs: sums.deadAirMs,
+    generatedMs: Math.floor(sums.generatedBytes / Limits.bytesPerMs),
+    heardMs: Math.floor(sums.heardBytes / Limits.bytesPerMs),
+    usage: sums.usage,
+    costUsd: sums.costUsd,
+    modelErrors: sums.modelErrors
+  }
+}
+
+const finish = (call: Draft): void => {
+  const ending = call.ending
+  if (ending === null) return
+  call.phase = "closing"
+  call.ending = { ...ending, revocable: false, due: call.at + Limits.closingMs }
+  if (ending.how === "hang up") call.out.push({ _tag: "HangUp" })
+  else closeCarrier(call)
+  closeModel(call)
+}
+
+const closeCarrier = (call: Draft): void => {
+  call.out.push({ _tag: "CloseCarrier", stream: call.carrier.stream })
+}
+
+const closeModel = (call: Draft): void => {
+  if (call.model.status !== "closed") {
+    call.out.push({ _tag: "CloseModel", session: call.model.session })
+    call.model = { ...call.model, status: "closed", since: call.at, warnAt: null }
+  }
+  call.slot = idle
+  call.wanted = null
+}

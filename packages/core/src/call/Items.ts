@@ -1,0 +1,166 @@
+/**
+ * The agent's items from generation to their last figures: what was generated, sent and heard is final when an item
+ * was heard to its end, or was cut.
+ *
+ * After a cut the model is told: an item heard in part is truncated, one never heard is deleted, one heard to its end
+ * is left alone (design.md, Exactness 2). Nothing proves that this is accepted before the `response.done` of the item,
+ * so it is held until then, `Limits.holdMs` at most.
+ *
+ * Invariants
+ * 1. `audioEndMs` never exceeds what was generated.
+ * 2. An item leaves `items` exactly once, after its response, with its figures in the transcript.
+ */
+
+import type { Cut } from "../Ledger.ts"
+import * as Ledger from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
+import * as Transcript from "../Transcript.ts"
+import type { Draft, HeldCut, OpenItem } from "./State.ts"
+import { count, now } from "./State.ts"
+
+/** Something of an item was generated. */
+export const opened = (call: Draft, session: number, item: string, contentIndex: number, response: string): void => {
+  const known = call.items.some((open) => isSame(open, session, item, contentIndex))
+  if (known) return
+  const oldest = call.items[0]
+  if (oldest !== undefined && call.items.length >= Limits.openItems) settle(call, oldest)
+  call.items = [...call.items, { session, item, contentIndex, response, done: false, dropped: false, told: null }]
+}
+
+/** More of an item was generated after its response was interrupted. */
+export const dropped = (call: Draft, session: number, item: string, contentIndex: number): void => {
+  call.items = call.items.map((open) =>
+    isSame(open, session, item, contentIndex) && !open.dropped ? { ...open, dropped: true } : open
+  )
+}
+
+/** Nothing more of this response will be generated. */
+export const responseDone = (call: Draft, response: string): void => {
+  call.items = call.items.map((open) => (open.response === response ? { ...open, done: true } : open))
+  const released = call.held.filter((held) => held.response === response)
+  call.held = call.held.filter((held) => held.response !== response)
+  for (const held of released) release(call, held)
+  settleHeard(call)
+}
+
+/** The ear went silent, as far as `cuts` know. `atOnce`: the model is about to answer, so nothing is held. */
+export const cut = (call: Draft, cuts: ReadonlyArray<Cut>, atOnce: boolean): void => {
+  for (const { session, item, contentIndex, heardBytes, receivedBytes } of cuts) {
+    const open = call.items.find((open) => isSame(open, session, item, contentIndex))
+    if (open === undefined) continue
+    const held: HeldCut = {
+      session,
+      item,
+      contentIndex,
+      heardBytes,
+      response: open.response,
+      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs
+    }
+    if (open.done || (atOnce && held.due !== null)) release(call, held)
+    else call.held = [...call.held, held]
+  }
+}
+
+/** The held truncations that are due. */
+export const releaseDue = (call: Draft): void => {
+  const isDue = (held: HeldCut) => held.due !== null && held.due <= call.at
+  const due = call.held.filter(isDue)
+  call.held = call.held.filter((held) => !isDue(held))
+  for (const held of due) release(call, held)
+}
+
+/** The items leave that were generated to their end, and heard as far as they ever will be. */
+export const settleHeard = (call: Draft): void => {
+  if (call.cut !== null) return
+  for (const open of call.items) {
+    const { session, item, contentIndex, response } = open
+    if (!open.done || call.held.some((held) => isSame(held, session, item, contentIndex))) continue
+    const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
+    if (open.told !== null || figures.heardBytes >= figures.receivedBytes + (open.dropped ? 1 : 0)) {
+      settle(call, open)
+    } else if (open.dropped && figures.heardBytes >= figures.sentBytes) {
+      release(call, { session, item, contentIndex, heardBytes: figures.heardBytes, response, due: null })
+    }
+  }
+  if (call.greeting === "under way" && call.items.length === 0 && call.slot._tag === "Idle" && call.wanted === null) {
+    call.greeting = "spoken"
+  }
+}
+
+/** The call is over: what is known now is final. */
+export const settleAll = (call: Draft): void => {
+  for (const open of call.items) {
+    const held = call.held.find((held) => isSame(held, open.session, open.item, open.contentIndex))
+    settle(call, open, held?.heardBytes)
+  }
+  call.held = []
+  countTurns(call, () => {
+    call.transcript = Transcript.close(call.transcript, call.at, call.out)
+  })
+}
+
+/** The turns leave that are final, in the order of the conversation. */
+export const settleTurns = (call: Draft): void => {
+  countTurns(call, () => {
+    call.transcript = Transcript.settle(call.transcript, call.at, call.out)
+  })
+}
+
+const release = (call: Draft, held: HeldCut): void => {
+  const { session, item, contentIndex, heardBytes } = held
+  const open = call.items.find((open) => isSame(open, session, item, contentIndex))
+  if (open === undefined) return
+  const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex)
+  if (open.dropped || (figures !== null && heardBytes < figures.receivedBytes)) tell(call, held)
+  const told = { ...open, told: heardBytes }
+  call.items = call.items.map((other) => (other === open ? told : other))
+  if (open.done) settle(call, told)
+}
+
+const tell = (call: Draft, { session, item, contentIndex, heardBytes }: HeldCut): void => {
+  const audioEndMs = Math.floor(heardBytes / Limits.bytesPerMs)
+  if (audioEndMs === 0 && contentIndex === 0) {
+    call.out.push({ _tag: "DeleteItem", session, item })
+    count(call, { deletions: call.sums.deletions + 1 })
+  } else if (!call.out.some((command) => command._tag === "DeleteItem" && command.item === item)) {
+    call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })
+    count(call, { truncations: call.sums.truncations + 1 })
+  }
+}
+
+const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
+  const { session, item, contentIndex } = open
+  const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
+  const heard = open.told ?? heardBytes ?? figures.heardBytes
+  call.transcript = Transcript.spoken(call.transcript, session, item, contentIndex, {
+    receivedBytes: figures.receivedBytes,
+    sentBytes: figures.sentBytes,
+    heardBytes: heard,
+    bytesPerMs: Limits.bytesPerMs
+  })
+  call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
+  call.items = call.items.filter((other) => other !== open)
+  count(call, {
+    generatedBytes: call.sums.generatedBytes + figures.receivedBytes,
+    heardBytes: call.sums.heardBytes + heard
+  })
+}
+
+const countTurns = (call: Draft, settleTranscript: () => void): void => {
+  const before = call.out.length
+  settleTranscript()
+  for (const command of call.out.slice(before)) {
+    if (command._tag !== "Settled") continue
+    if (command.turn.speaker === "caller") count(call, { callerTurns: call.sums.callerTurns + 1 })
+    else count(call, { agentTurns: call.sums.agentTurns + 1 })
+  }
+}
+
+const nothing = { receivedBytes: 0, sentBytes: 0, heardBytes: 0 }
+
+const isSame = (
+  one: { readonly session: number; readonly item: string; readonly contentIndex: number },
+  session: number,
+  item: string,
+  contentIndex: number
+): boolean => one.item === item && one.contentIndex === contentIndex && one.session === session

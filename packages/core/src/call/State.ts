@@ -1,0 +1,295 @@
+/**
+ * What is known of a call between two events: plain JSON data, bounded.
+ *
+ * A step opens a `Draft`, the handlers write to it and push commands, and `close` hands out the next state. Nothing
+ * inside a state is ever changed in place: a handler replaces whole values.
+ */
+
+import type { Config } from "../Agent.ts"
+import type { CarrierClock, Moment } from "../CarrierClock.ts"
+import * as Clock from "../CarrierClock.ts"
+import type { Command, NoteCode, Outcome } from "../Command.ts"
+import type { Millis, Usage } from "../Event.ts"
+import type { Keypad } from "../Keypad.ts"
+import * as Keys from "../Keypad.ts"
+import type { Ledger } from "../Ledger.ts"
+import * as Playback from "../Ledger.ts"
+import type { Transcript } from "../Transcript.ts"
+import * as Text from "../Transcript.ts"
+import * as Tokens from "../Usage.ts"
+import type { CallerAudio } from "./CallerAudio.ts"
+import * as Caller from "./CallerAudio.ts"
+
+export interface State {
+  readonly config: Config
+  readonly phase: "closing" | "ended" | "live" | "waiting"
+  /** When the last event happened. */
+  readonly at: Millis
+  readonly carrier: Carrier
+  readonly clock: CarrierClock
+  readonly ledger: Ledger
+  readonly model: Model
+  readonly caller: CallerAudio
+  readonly speech: Speech
+  readonly slot: Slot
+  readonly wanted: Wanted | null
+  readonly cut: PendingCut | null
+  /** Truncations and deletions that wait for the end of their response. */
+  readonly held: ReadonlyArray<HeldCut>
+  /** Agent items that are generated, queued or played, in order. */
+  readonly items: ReadonlyArray<OpenItem>
+  readonly tools: ReadonlyArray<ToolCall>
+  readonly greeting: "due" | "none" | "spoken" | "under way"
+  readonly keypad: Keypad
+  readonly transcript: Transcript
+  readonly ending: Ending | null
+  /** What has been noted once for good. */
+  readonly noted: ReadonlyArray<string>
+  readonly requests: number
+  readonly sums: Sums
+}
+
+export interface Carrier {
+  readonly stream: number
+  readonly open: boolean
+  /** The caller has heard the agent's first word. */
+  readonly greeted: boolean
+  /** Arrival of the last message. */
+  readonly lastAt: Millis
+}
+
+export interface Model {
+  readonly session: number
+  readonly status: "closed" | "configuring" | "connecting" | "ready"
+  /** When the present status began. */
+  readonly since: Millis
+  /** When the session's end is to be noted. */
+  readonly warnAt: Millis | null
+}
+
+/** The caller's turn: places in time are on the carrier's clock. */
+export interface Speech {
+  readonly speaking: boolean
+  readonly onset: number
+  /** Machine turns: when this speech has lasted long enough to interrupt. */
+  readonly interruptAt: Millis | null
+  /** Speech too short to interrupt is not answered. */
+  readonly ignored: boolean
+  /** The end of the speech that waits for an answer to be heard. */
+  readonly owedFrom: number | null
+  /** Model turns: by then the model should have created its response. */
+  readonly answerBy: Millis | null
+}
+
+/** At most one response writes to the conversation. */
+export type Slot =
+  | { readonly _tag: "Idle" }
+  | {
+      readonly _tag: "Requested"
+      readonly request: string
+      readonly wanted: Wanted
+      readonly cancel: boolean
+      readonly due: Millis
+    }
+  | {
+      readonly _tag: "Active"
+      readonly response: string
+      /** Our request that lost against this response: its refusal brings `wanted` back. */
+      readonly beaten: { readonly request: string; readonly wanted: Wanted } | null
+      readonly wanted: Wanted | null
+      readonly due: Millis
+    }
+  | { readonly _tag: "Cancelling"; readonly response: string; readonly due: Millis }
+
+/** A response that is to be created as soon as it may be. */
+export interface Wanted {
+  readonly why: "answer" | "goodbye" | "greeting" | "keys" | "tools"
+  readonly instructions: string | null
+  readonly notBefore: Millis
+  readonly tries: number
+  /** The model's own response to the speech under way will cover it. */
+  readonly covered: boolean
+}
+
+/** A clear whose effect is not known yet. */
+export interface PendingCut {
+  readonly onset: number
+  readonly due: Millis
+}
+
+export interface HeldCut {
+  readonly session: number
+  readonly item: string
+  readonly contentIndex: number
+  readonly heardBytes: number
+  readonly response: string
+  /** Carried out then at the latest; null: all of it was heard so far, and only more of it would need a truncation. */
+  readonly due: Millis | null
+}
+
+export interface OpenItem {
+  readonly session: number
+  readonly item: string
+  readonly contentIndex: number
+  readonly response: string
+  /** Its response is done: nothing more will be generated. */
+  readonly done: boolean
+  /** Some of it was generated after its response was interrupted, and never sent. */
+  readonly dropped: boolean
+  /** The heard bytes that the model has been told; null: not cut, or not told yet. */
+  readonly told: number | null
+}
+
+export interface ToolCall {
+  readonly call: string
+  readonly name: string
+  readonly arguments: string
+  readonly response: string
+  /** Running until then; null while its response is not done. */
+  readonly due: Millis | null
+}
+
+/** The call is to end once the caller has heard what is queued, or at `due`. */
+export interface Ending {
+  readonly outcome: Outcome
+  /** `close`: our socket goes away and the carrier runs the tail of its TwiML, an apology. */
+  readonly how: "close" | "hang up"
+  /** The caller may call it off by speaking. */
+  readonly revocable: boolean
+  readonly due: Millis
+}
+
+export interface Sums {
+  readonly interruptions: number
+  readonly responses: number
+  readonly toolCalls: number
+  readonly truncations: number
+  readonly deletions: number
+  readonly answers: number
+  readonly answerMs: number
+  readonly worstAnswerMs: number
+  readonly deadAirMs: number
+  readonly generatedBytes: number
+  readonly heardBytes: number
+  readonly callerTurns: number
+  readonly agentTurns: number
+  readonly modelErrors: number
+  readonly usage: Usage
+  readonly costUsd: number | null
+}
+
+export type Draft = { -readonly [K in keyof State]: State[K] } & { readonly out: Array<Command> }
+
+export const idle: Slot = { _tag: "Idle" }
+
+export const create = (config: Config): State => ({
+  config,
+  phase: "waiting",
+  at: 0,
+  carrier: { stream: 0, open: false, greeted: false, lastAt: 0 },
+  clock: Clock.initial,
+  ledger: Playback.empty,
+  model: { session: 0, status: "connecting", since: 0, warnAt: null },
+  caller: Caller.initial,
+  speech: { speaking: false, onset: 0, interruptAt: null, ignored: false, owedFrom: null, answerBy: null },
+  slot: idle,
+  wanted: null,
+  cut: null,
+  held: [],
+  items: [],
+  tools: [],
+  greeting: config.agent.greeting === null ? "none" : "due",
+  keypad: Keys.initial,
+  transcript: Text.initial,
+  ending: null,
+  noted: [],
+  requests: 0,
+  sums: {
+    interruptions: 0,
+    responses: 0,
+    toolCalls: 0,
+    truncations: 0,
+    deletions: 0,
+    answers: 0,
+    answerMs: 0,
+    worstAnswerMs: 0,
+    deadAirMs: 0,
+    generatedBytes: 0,
+    heardBytes: 0,
+    callerTurns: 0,
+    agentTurns: 0,
+    modelErrors: 0,
+    usage: Tokens.zero,
+    costUsd: 0
+  }
+})
+
+export const open = (state: State): Draft => ({
+  config: state.config,
+  phase: state.phase,
+  at: state.at,
+  carrier: state.carrier,
+  clock: state.clock,
+  ledger: state.ledger,
+  model: state.model,
+  caller: state.caller,
+  speech: state.speech,
+  slot: state.slot,
+  wanted: state.wanted,
+  cut: state.cut,
+  held: state.held,
+  items: state.items,
+  tools: state.tools,
+  greeting: state.greeting,
+  keypad: state.keypad,
+  transcript: state.transcript,
+  ending: state.ending,
+  noted: state.noted,
+  requests: state.requests,
+  sums: state.sums,
+  out: []
+})
+
+export const close = (draft: Draft): State => ({
+  config: draft.config,
+  phase: draft.phase,
+  at: draft.at,
+  carrier: draft.carrier,
+  clock: draft.clock,
+  ledger: draft.ledger,
+  model: draft.model,
+  caller: draft.caller,
+  speech: draft.speech,
+  slot: draft.slot,
+  wanted: draft.wanted,
+  cut: draft.cut,
+  held: draft.held,
+  items: draft.items,
+  tools: draft.tools,
+  greeting: draft.greeting,
+  keypad: draft.keypad,
+  transcript: draft.transcript,
+  ending: draft.ending,
+  noted: draft.noted,
+  requests: draft.requests,
+  sums: draft.sums
+})
+
+/** Now, on the carrier's clock. */
+export const now = (call: Draft): Moment => Clock.moment(call.clock, call.at)
+
+export const note = (call: Draft, what: NoteCode, detail: string): void => {
+  call.out.push({ _tag: "Note", note: { what, detail } })
+}
+
+/** Notes a thing at most once in a call, so that a peer that repeats it cannot flood the recording. */
+export const noteOnce = (call: Draft, what: NoteCode, detail: string): void => {
+  const key = `${what}: ${detail}`
+  if (call.noted.includes(key) || call.noted.length >= 64) return
+  call.noted = [...call.noted, key]
+  note(call, what, detail)
+}
+
+export const count = (call: Draft, sums: Partial<Sums>): void => {
+  call.sums = { ...call.sums, ...sums }
+}
