@@ -15,6 +15,7 @@
  */
 
 import type { Config } from "./Agent.ts"
+import * as Agent from "./Agent.ts"
 import * as Base64 from "./audio/Base64.ts"
 import type { Payload } from "./audio/Payload.ts"
 import type { Command, Summary } from "./Command.ts"
@@ -224,7 +225,7 @@ export const parse = (text: string): Recording => {
         wrong(problem)
         break
       }
-      header = object as unknown as Header
+      header = withDefaults(object as unknown as Header)
     } else if (end !== null) {
       wrong("nothing may follow the line that ends the recording")
     } else if (typeof object["end"] === "string") {
@@ -348,9 +349,25 @@ const headerProblem = (object: Fields): string | null => {
   }
   const problem = fieldProblem(object, headerFields)
   if (problem !== null) return problem
-  const config = object["config"] as Fields
-  return isObject(config["agent"]) && isObject(config["prices"]) ? null : 'config must hold "agent" and "prices"'
+  const { agent, prices } = object["config"] as Fields
+  if (!isObject(agent) || !isObject(prices) || !isObject(prices["models"])) {
+    return 'config must hold "agent" and "prices", prices "models"'
+  }
+  for (const [name, usual] of Object.entries(Agent.defaults)) {
+    const value = agent[name]
+    if (value === undefined || usual === null || value === null || shape(value) === shape(usual)) continue
+    return `config.agent.${name} is ${JSON.stringify(value).slice(0, 60)}, it must be ${shape(usual)}`
+  }
+  return null
 }
+
+/** An agent of a version that did not know a field yet has its default. */
+const withDefaults = (header: Header): Header => ({
+  ...header,
+  config: { ...header.config, agent: { ...Agent.defaults, ...header.config.agent } }
+})
+
+const shape = (value: unknown): string => (Array.isArray(value) ? "a list" : kindInWords[typeof value as "object"])
 
 const eventProblem = (object: Fields, earliest: number): string | null => {
   const { e, at } = object

@@ -115,12 +115,14 @@ export const describe = (report: Report): string => {
   )
   if (divergence !== null) {
     const { at, event, line, recorded, whatIf } = divergence
-    const asked = whatIf === null ? "nothing more" : shown(whatIf)
-    const told = recorded === null ? "nothing more" : shown(recorded)
+    const where = event === null ? `line ${line}` : `line ${line}, ${event}`
     lines.push(
-      `At ${seconds(at)} (line ${line}${event === null ? "" : `, ${event}`}) the model would have been told ${asked} where it was told ${told}: ` +
-        `from there on it would have answered differently, and the rest of the recording (${seconds(durationMs - at)}) is no evidence.`
+      `At ${seconds(at)} (${where}) the model would have been told ${shown(whatIf)} where it was told ${shown(recorded)}: ` +
+        "from there on it would have answered differently, " +
+        `and the rest of the recording (${seconds(durationMs - at)}) is no evidence.`
     )
+    const guesses = changed(report.recorded, report.whatIf)
+    if (guesses.length > 0) lines.push(`With the recorded events played on, there would have been ${list(guesses)}.`)
   }
   return lines.join("\n")
 }
@@ -151,8 +153,11 @@ const counter = () => {
 
 const isHeardByModel = ({ c }: Recording.Witness): boolean => heardByModel.includes(c)
 
-const shown = ({ c, ...fields }: Recording.Witness): string =>
-  Object.keys(fields).length === 0 ? c : `${c} ${JSON.stringify(fields)}`
+const shown = (witness: Recording.Witness | null): string => {
+  if (witness === null) return "nothing more"
+  const { c, ...fields } = witness
+  return Object.keys(fields).length === 0 ? c : `${c} ${JSON.stringify(fields)}`
+}
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 

@@ -1,0 +1,74 @@
+import { assert, describe, it } from "vitest"
+import * as Recording from "../src/Recording.ts"
+import * as WhatIf from "../src/WhatIf.ts"
+import { config, machine, recorded, story } from "./support/ToyCall.ts"
+
+const recording = Recording.parse(recorded(story()))
+
+const none = {
+  interruptions: 0,
+  responses: 1,
+  cancellations: 0,
+  truncations: 0,
+  deletions: 0,
+  toolRuns: 0,
+  hangUps: 0
+}
+
+describe("another agent", () => {
+  it("that would have done the same", () => {
+    const report = WhatIf.run(recording, config.agent, machine)
+    assert.deepStrictEqual(report.recorded, { ...none, interruptions: 1, truncations: 1 })
+    assert.deepStrictEqual(report.whatIf, report.recorded)
+    assert.deepStrictEqual(report.certain, { recorded: report.recorded, whatIf: report.whatIf })
+    assert.isNull(report.divergence)
+    assert.strictEqual(WhatIf.describe(report), "Over the whole call nothing would have been different.")
+  })
+
+  it("that would not have let itself be interrupted: certain until the model would have known", () => {
+    const report = WhatIf.run(recording, { ...config.agent, interruptAfterMs: 300 }, machine)
+    assert.deepStrictEqual(report.whatIf, none)
+    assert.deepStrictEqual(report.certain, { recorded: none, whatIf: none })
+    assert.deepStrictEqual(
+      [report.divergence?.event, report.divergence?.recorded?.c, report.divergence?.whatIf],
+      ["ModelSpeechStarted", "Truncate", null]
+    )
+    assert.deepStrictEqual(report.settings, [])
+    assert.strictEqual(
+      WhatIf.describe(report),
+      [
+        "Up to 8.4 s nothing would have been different.",
+        'At 8.4 s (line 24, ModelSpeechStarted) the model would have been told nothing more where it was told Truncate {"session":0,"item":"item_1","contentIndex":0,"audioEndMs":8383}: ' +
+          "from there on it would have answered differently, and the rest of the recording (0.4 s) is no evidence.",
+        "With the recorded events played on, there would have been 0 interruptions instead of 1 and 0 truncations instead of 1."
+      ].join("\n")
+    )
+  })
+
+  it("whose commands to the carrier alone differ stays certain", () => {
+    const deaf = {
+      ...machine,
+      step: ((state, event) => {
+        const [next, commands] = machine.step(state, event)
+        return [next, commands.filter((command) => command._tag !== "Clear")]
+      }) as typeof machine.step
+    }
+    const report = WhatIf.run(recording, config.agent, deaf)
+    assert.isNull(report.divergence)
+    assert.strictEqual(
+      WhatIf.describe(report),
+      "Over the whole call there would have been 0 interruptions instead of 1."
+    )
+  })
+
+  it("with other settings for the model is told apart", () => {
+    const report = WhatIf.run(recording, { ...config.agent, voice: "cedar", instructions: "Be brief." }, machine)
+    assert.deepStrictEqual(report.settings, ["instructions", "voice"])
+    assert.isNull(report.divergence)
+    assert.include(WhatIf.describe(report), "The model would have been configured differently (instructions, voice).")
+  })
+
+  it("of a file that is no recording: an error that says so", () => {
+    assert.throws(() => WhatIf.run(Recording.parse("?"), config.agent, machine), /not an Offhook recording/)
+  })
+})
