@@ -5,8 +5,8 @@
  */
 
 const src = (name) => `^packages/${name}/src/`
-/** Anything that is not a file of this repository: an npm package or a module of Node.js. */
-const outside = "(^|/)node_modules/|^node:|^(?!packages/)"
+/** Where the simulator's machines meet the world. */
+const shells = "(ws|node|bin)/"
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -51,10 +51,24 @@ export default {
     },
     {
       name: "simulator-is-sans-io",
-      comment: "Only its sockets and programs (src/ws, src/bin) touch a package or Node.js.",
+      comment: "Only what stands in src/ws, src/node and src/bin touches sockets or Node.js.",
       severity: "error",
-      from: { path: src("simulator"), pathNot: "^packages/simulator/src/(ws|bin)/" },
-      to: { path: [outside, "^packages/simulator/src/(ws|bin)/"] }
+      from: { path: src("simulator"), pathNot: `${src("simulator")}${shells}` },
+      to: { dependencyTypes: ["core"] }
+    },
+    {
+      name: "simulator-is-sans-ws",
+      comment: "Only what stands in src/ws, src/node and src/bin touches sockets or Node.js.",
+      severity: "error",
+      from: { path: src("simulator"), pathNot: `${src("simulator")}${shells}` },
+      to: { path: "(^|/)node_modules/(@types/)?(ws|node)/" }
+    },
+    {
+      name: "simulator-knows-no-shell",
+      comment: "The machines do not know what drives them; the index names both.",
+      severity: "error",
+      from: { path: src("simulator"), pathNot: `${src("simulator")}(${shells}|index\\.ts$)` },
+      to: { path: `${src("simulator")}${shells}` }
     },
     {
       name: "twilio-knows-the-vocabulary",

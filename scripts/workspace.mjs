@@ -36,7 +36,7 @@ export const run = (command, args, options = {}) =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
-      shell: process.platform === "win32" && command === "npx",
+      shell: process.platform === "win32" && command === "npm",
       stdio: options.onMessage === undefined ? "inherit" : ["inherit", "inherit", "inherit", "ipc"]
     })
     if (options.onMessage !== undefined) child.on("message", options.onMessage)
@@ -66,7 +66,7 @@ export const node = (args, options) => run(process.execPath, args, options)
 
 /**
  * Installs the dependencies, unless the same lock file was last installed for the same Node.js on the same platform.
- * pnpm itself need not be there: npx brings the version that package.json names.
+ * pnpm itself need not be there: npm brings the version that package.json names.
  *
  * @returns {Promise<number>} exit status
  */
@@ -86,9 +86,12 @@ export const install = async () => {
   const marker = join(root, "node_modules/.offhook-installed")
   if (textOf(marker) === wanted) return 0
   console.log(`Installing the dependencies with ${packageManager} ...`)
-  const status = await run("npx", [
+  const status = await run("npm", [
+    "exec",
     "--yes",
-    packageManager,
+    `--package=${packageManager}`,
+    "--",
+    "pnpm",
     "install",
     "--frozen-lockfile",
     // Development tools too where NODE_ENV is production, and no question where no one can answer.
