@@ -8,9 +8,11 @@
  * 2. `arrival - end` is the offset of the two clocks plus the frame's delay. Its minimum over the last 30 s is the
  *    offset plus the smallest delay, so `arrival - minimum` is the latest moment the message can have been sent at.
  *    The window slides because clocks drift: 200 ppm are 6 ms in 30 s.
- * 3. How late frames usually are above that minimum says how much earlier than that it probably was.
+ * 3. Nor was it sent earlier than that by more than frames have lately been late above the minimum.
  *
- * Without frames for 60 ms (silence suppression) fact 1 is void. Timestamps that go backwards start the clock anew.
+ * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms (silence
+ * suppression) the upper bound of fact 1 is void; before that, facts 1 and 3 may already contradict each other (the
+ * frames ended, or the line stalls), and the interval holds both explanations. Timestamps that go backwards start the clock anew.
  *
  * Whether the carrier really stamps a frame's start is not documented. Were it the end, every moment would lie one
  * frame later, and all differences would be the same: only differences matter, also to the onset of speech, which is
@@ -32,7 +34,7 @@ export interface CarrierClock {
   readonly span: number
   /** Our clock minus the carrier's, for the fastest message of the window. */
   readonly offset: number
-  /** How late frames usually are above the fastest, ms. */
+  /** How late frames have lately been above the fastest, ms: a maximum that decays. */
   readonly lateness: number
   /** The second (our clock) that `minimum` belongs to. */
   readonly second: number
@@ -76,29 +78,16 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   if (clock.end === null || end < clock.end) {
     return { end, span: ms, offset, lateness: 0, second, minimum: offset, minima: [] }
   }
-  if (second === clock.second) {
-    const minimum = offset < clock.minimum ? offset : clock.minimum
-    const fastest = offset < clock.offset ? offset : clock.offset
-    return {
-      end,
-      span: ms,
-      offset: fastest,
-      lateness: clock.lateness + (offset - fastest - clock.lateness) / LATENESS_FRAMES,
-      second,
-      minimum,
-      minima: clock.minima
-    }
-  }
-  const minima = clock.minima.filter((past) => past.second > second - WINDOW_SECONDS)
-  if (clock.second > second - WINDOW_SECONDS) minima.push({ second: clock.second, minimum: clock.minimum })
-  const fastest = minima.reduce((least, past) => Math.min(least, past.minimum), offset)
+  const isSameSecond = second === clock.second
+  const minima = isSameSecond ? clock.minima : withinWindow(clock, second)
+  const fastest = isSameSecond ? Math.min(clock.offset, offset) : leastOf(minima, offset)
   return {
     end,
     span: ms,
     offset: fastest,
-    lateness: clock.lateness + (offset - fastest - clock.lateness) / LATENESS_FRAMES,
+    lateness: Math.max(offset - fastest, clock.lateness * LATENESS_DECAY),
     second,
-    minimum: offset,
+    minimum: isSameSecond ? Math.min(clock.minimum, offset) : offset,
     minima
   }
 }
@@ -107,22 +96,33 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
   const latest = at - clock.offset
   if (clock.end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
-  const probable = latest - clock.lateness
-  const uncertainty = clock.lateness + 1
-  const since = latest - clock.end
-  if (since > SUPPRESSED_AFTER_MS) return { at: probable, uncertainty }
-  const low = Math.max(clock.end, probable - uncertainty)
-  const high = Math.min(clock.end + clock.span, latest + 1)
-  if (low >= high) return { at: Math.max(clock.end, high), uncertainty: 1 }
-  return {
-    at: Math.min(high, Math.max(low, probable)),
-    uncertainty: Math.max(1, (high - low) / 2)
-  }
+  const earliest = Math.max(clock.end, latest - clock.lateness)
+  const nextEnd = clock.end + clock.span
+  if (latest - clock.end > SUPPRESSED_AFTER_MS) return between(earliest, latest + ROUNDING_MS)
+  if (earliest - clock.lateness / 2 > nextEnd + ROUNDING_MS) return between(clock.end, latest)
+  if (earliest > nextEnd - ROUNDING_MS * 4) return between(Math.max(clock.end, nextEnd - 4), nextEnd)
+  return between(earliest, Math.max(earliest, Math.min(nextEnd, latest + ROUNDING_MS)))
 }
+
+const between = (earliest: number, latest: number): Moment => ({
+  at: (earliest + latest) / 2,
+  uncertainty: (latest - earliest) / 2
+})
+
+const withinWindow = (clock: CarrierClock, second: number): ReadonlyArray<SecondMinimum> => {
+  const minima = clock.minima.filter((past) => past.second > second - WINDOW_SECONDS)
+  if (clock.second > second - WINDOW_SECONDS) minima.push({ second: clock.second, minimum: clock.minimum })
+  return minima
+}
+
+const leastOf = (minima: ReadonlyArray<SecondMinimum>, offset: number): number =>
+  minima.reduce((least, past) => Math.min(least, past.minimum), offset)
 
 const WINDOW_SECONDS = 30
 const SUPPRESSED_AFTER_MS = 60
-/** Frames over which the usual lateness is averaged: about a second. */
-const LATENESS_FRAMES = 50
+/** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
+const LATENESS_DECAY = 0.997
+/** A host's clock is rounded down. */
+const ROUNDING_MS = 1
 /** A stream's first timestamps were seen 102 and 155 ms from its beginning. */
 const UNCERTAINTY_BEFORE_FRAMES_MS = 200

@@ -112,7 +112,8 @@ interface Playback {
   readonly sent: number
   /** Position of the last mark played. */
   readonly played: number
-  readonly origin: Origin | null
+  /** When byte 0 would have begun, had playback never paused. */
+  readonly origin: Interval | null
   /** When the stretch began that is or was last heard. */
   readonly since: number | null
   /** Those not heard to their end. */
@@ -121,8 +122,8 @@ interface Playback {
   readonly marks: ReadonlyArray<OutstandingMark>
 }
 
-/** When byte 0 would have begun, carrier ms: between. */
-interface Origin {
+/** A time that is known to lie between two, carrier ms. */
+interface Interval {
   readonly earliest: number
   readonly latest: number
 }
@@ -131,7 +132,9 @@ interface CutPlayback extends Playback {
   /** Number of the mark sent just before the clear; null when no stream was there to send it on. */
   readonly probe: number | null
   readonly clearedAt: number
-  /** The moment of the probe's echo. */
+  /** When the flushed marks say the clear took effect. */
+  readonly flushed: Interval | null
+  /** When the probe's echo said so. */
   readonly silentAt: number | null
   readonly items: ReadonlyArray<Key>
 }
@@ -268,6 +271,7 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
     ...ledger.playback,
     probe,
     clearedAt: now.at,
+    flushed: null,
     silentAt: null,
     items: ledger.items.filter((account) => account.generation === generation).map(keyOf)
   }
@@ -281,8 +285,9 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
   })
 }
 
-/** A clear is not settled yet. */
-export const isCutting = (ledger: Ledger): boolean => ledger.cuts.length > 0
+/** The probe of a clear is outstanding. */
+export const isCutting = (ledger: Ledger): boolean =>
+  ledger.cuts.some((cut) => cut.probe !== null && cut.silentAt === null)
 
 /**
  * The final figures of cleared generations: of all whose probe came back (call it once per `cut`), or, when none has,
@@ -432,45 +437,64 @@ const echoOfCleared = (ledger: Ledger, number: number, now: Moment): readonly [L
   const replaced = (cut: CutPlayback, by: CutPlayback) => ledger.cuts.map((other) => (other === cut ? by : other))
   for (const cut of ledger.cuts) {
     if (cut.silentAt !== null) continue
+    const arrived: Interval = { earliest: now.at - now.uncertainty, latest: now.at + now.uncertainty }
     if (cut.probe === number) {
-      const roundTrip = smoothed(ledger.roundTrip, now.at - cut.clearedAt)
+      const silent = cut.flushed !== null && isDisjoint(cut.flushed, arrived) ? arrived : refined(cut.flushed, arrived)
+      const at: Moment = { at: middle(silent), uncertainty: (silent.latest - silent.earliest) / 2 }
       return [
-        { ...ledger, roundTrip, cuts: replaced(cut, { ...cut, silentAt: now.at }) },
-        { kind: "cut", at: now }
+        {
+          ...ledger,
+          roundTrip: smoothed(ledger.roundTrip, at.at - cut.clearedAt),
+          cuts: replaced(cut, { ...cut, silentAt: at.at })
+        },
+        { kind: "cut", at }
       ]
     }
     const index = cut.marks.findIndex((mark) => mark.number === number)
     const mark = cut.marks[index]
     if (mark === undefined) continue
     const told = originOf(mark, now, ledger.bytesPerMs)
-    const isFlushed = cut.origin === null ? !mark.leading : told.latest < cut.origin.earliest
-    if (isFlushed) return [ledger, STALE]
+    const early = cut.origin === null ? (mark.leading ? 0 : Infinity) : cut.origin.earliest - told.latest
+    if (early > FLUSHED_AHEAD_MS) {
+      return [{ ...ledger, cuts: replaced(cut, { ...cut, flushed: refined(cut.flushed, arrived) }) }, STALE]
+    }
+    const marks = cut.marks.slice(index + 1)
+    if (early > 0) return [{ ...ledger, cuts: replaced(cut, { ...cut, marks }) }, STALE]
     const played: CutPlayback = {
       ...cut,
       played: mark.position,
       origin: refined(cut.origin, told),
       since: cut.since ?? now.at,
-      marks: cut.marks.slice(index + 1)
+      marks
     }
     return [{ ...ledger, cuts: replaced(cut, played) }, STALE]
   }
   return [ledger, STALE]
 }
 
-/** What the echo of a mark says of byte 0. */
-const originOf = (mark: OutstandingMark, now: Moment, bytesPerMs: number): Origin => ({
+/** What the echo of a mark says of byte 0: a leading one, that what follows it on the line begins here or soon after. */
+const originOf = (mark: OutstandingMark, now: Moment, bytesPerMs: number): Interval => ({
   earliest: now.at - now.uncertainty - mark.position / bytesPerMs,
-  latest: now.at + now.uncertainty - mark.position / bytesPerMs
+  latest: now.at + now.uncertainty * (mark.leading ? 2 : 1) - mark.position / bytesPerMs
 })
 
-const isLate = (origin: Origin | null, told: Origin): boolean => origin !== null && told.earliest > origin.latest
+const isLate = (origin: Interval | null, told: Interval): boolean => origin !== null && told.earliest > origin.latest
 
-const refined = (origin: Origin | null, told: Origin): Origin =>
-  origin === null || told.earliest > origin.latest || told.latest < origin.earliest
-    ? told
-    : { earliest: Math.max(origin.earliest, told.earliest), latest: Math.min(origin.latest, told.latest) }
+const isDisjoint = (one: Interval, other: Interval): boolean =>
+  one.earliest > other.latest || one.latest < other.earliest
 
-const middle = (origin: Origin): number => (origin.earliest + origin.latest) / 2
+/**
+ * Where two intervals agree. A later one is a pause, and counts; one that is a little earlier shows that the bounds are
+ * not quite hard, and the truth is taken to be between them.
+ */
+const refined = (known: Interval | null, told: Interval): Interval => {
+  if (known === null || told.earliest > known.latest || told.latest < known.earliest - PAUSE_MS) return told
+  const one = Math.max(known.earliest, told.earliest)
+  const other = Math.min(known.latest, told.latest)
+  return one <= other ? { earliest: one, latest: other } : { earliest: other, latest: one }
+}
+
+const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
 
 const positionAt = (playback: Playback, at: number, bytesPerMs: number, limit: number): number =>
   playback.origin === null
@@ -594,6 +618,8 @@ const OVERDUE_MS = 1000
 const PAUSE_MS = 20
 /** A shorter pause inside one item does not end a stretch. */
 const JOINED_BELOW_MS = 500
+/** A mark of a cleared generation that is echoed this much too early for having been played was flushed. */
+const FLUSHED_AHEAD_MS = 50
 const UNKNOWN_ROUND_TRIP_MS = 250
 const MAX_ROUND_TRIP_MS = 5000
 const MAX_UNSENT_MS = 60_000
