@@ -49,7 +49,7 @@ export interface CarrierStream {
   readonly streamSid: string
   readonly receive: (at: number, text: string) => void
   readonly press: (at: number, digit: string) => void
-  /** Ends the stream, with its `stop` or without. */
+  /** Ends the stream: with `stop`, or cut off, without anything more on the wire. */
   readonly end: (at: number, stop: boolean) => void
   readonly nextDeadline: () => number | undefined
   readonly advance: (at: number) => void
@@ -140,8 +140,8 @@ class Stream implements CarrierStream {
 
   end(at: number, stop: boolean): void {
     this.player.end(at)
-    this.release(at)
     if (stop) {
+      this.release(at)
       const { accountSid, callSid } = this.options
       this.sendNumbered(at, "stop", { accountSid, callSid })
       this.release(at)

@@ -163,6 +163,8 @@ export interface Options {
   /** ms; see PlayBuffer. */
   readonly playoutQuantum?: number
   readonly impairments?: CarrierStream.Impairments
+  /** The wall clock when the host's is 0, ms since 1970: for what the carrier tells in dates. */
+  readonly epoch?: number
   /** The carrier's clock when the host's is 0, ms. */
   readonly clockOffset?: number
   /** How much faster the carrier's clock runs, millionths. */
@@ -194,6 +196,8 @@ export const make = (options: Options): SimCarrier => new Carrier(options)
 /** Longer, and Twilio gives a webhook up (protocols.md A.1). */
 const webhookTimeoutMs = 15_000
 const defaultDialMs = 5_000
+/** How long a 101 is waited for; Twilio's own limit is not documented. */
+const connectTimeoutMs = 10_000
 /** A rough rate of speech, for `<Say>`: about 150 words a minute. */
 const sayMsPerCharacter = 65
 const playMs = 2_000
@@ -205,7 +209,7 @@ type Phase =
   | { readonly _tag: "Idle" }
   | { readonly _tag: "Fetching"; readonly request: number; readonly until: number }
   | { readonly _tag: "Busy"; readonly until: number; readonly then: () => void }
-  | { readonly _tag: "Connecting"; readonly connect: Connect }
+  | { readonly _tag: "Connecting"; readonly connect: Connect; readonly until: number }
   | { readonly _tag: "Streaming"; readonly connect: Connect; readonly stream: CarrierStream.CarrierStream }
   | { readonly _tag: "Ended" }
 
@@ -377,13 +381,13 @@ class Carrier implements SimCarrier {
         return undefined
       case "Fetching":
       case "Busy":
+      case "Connecting":
         due = phase.until
         break
       case "Streaming":
         due = earlier(phase.stream.nextDeadline(), this.caller.nextDeadline())
         break
       case "Idle":
-      case "Connecting":
         break
     }
     return earlier(due, this.hangUpAt)
@@ -401,6 +405,11 @@ class Carrier implements SimCarrier {
         return
       case "Busy":
         phase.then()
+        return
+      case "Connecting":
+        this.out.push(this.closeSocket(at))
+        this.streamFailed(at, phase.connect, 31901, `no handshake within ${connectTimeoutMs} ms`)
+        this.connectEnded(at, phase.connect)
         return
       case "Streaming": {
         const acts = this.caller.nextDeadline()
@@ -491,7 +500,7 @@ class Carrier implements SimCarrier {
       this.connectEnded(at, verb)
       return
     }
-    this.phase = { _tag: "Connecting", connect: verb }
+    this.phase = { _tag: "Connecting", connect: verb, until: at + connectTimeoutMs }
     this.out.push({ _tag: "OpenSocket", at: this.toHost(at), stream: this.streams++, url })
   }
 
@@ -620,7 +629,7 @@ class Carrier implements SimCarrier {
       StreamName: stream.name ?? "",
       StreamEvent: event,
       ...(error === undefined ? {} : { StreamError: error }),
-      Timestamp: new Date(Math.round(this.toHost(at))).toISOString()
+      Timestamp: new Date(Math.round((this.options.epoch ?? 0) + this.toHost(at))).toISOString()
     }
     this.out.push({ _tag: "PostStatus", at: this.toHost(at), url, method, params })
   }

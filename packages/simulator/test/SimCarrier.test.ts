@@ -90,6 +90,24 @@ describe("SimCarrier: webhook and TwiML", () => {
     }
   })
 
+  it("gives up a handshake that is not answered (31901), and forgets an answer that comes too late", () => {
+    const call = place()
+    call.handle(0, { _tag: "CallPlaced" })
+    call.answer(0, connect("", tail))
+    call.advance(9_999)
+    assert.isEmpty(call.carrier.warnings)
+    call.advance(10_000)
+    assert.deepStrictEqual(
+      call.carrier.warnings.map((one) => one.code),
+      [31901]
+    )
+    assert.lengthOf(call.of("CloseSocket"), 1)
+    call.handle(10_001, { _tag: "SocketOpened", stream: 0 })
+    call.advance(20_000)
+    assert.isEmpty(call.texts())
+    assert.strictEqual(call.of("CallEnded")[0]?.reason, "twiml")
+  })
+
   it("asks the action of <Connect>, follows redirects, and dials in vain", () => {
     const call = place()
     call.handle(0, { _tag: "CallPlaced" })
@@ -383,6 +401,16 @@ describe("SimCarrier: the stream", () => {
     const spoken = quiet.carrier.sent
     assert.isTrue(spoken.length === 10 || spoken.length === 11)
     assert.isTrue((spoken[0]?.timestamp ?? 0) >= 1000 && (spoken[0]?.timestamp ?? 0) < 1021)
+  })
+
+  it("sends nothing more to a socket that is gone, not even what a stall held back", () => {
+    const call = place({ impairments: { stalls: [{ at: 400, ms: 5000 }] } })
+    call.stream(connect("", tail))
+    call.advance(600)
+    const before = call.texts().length
+    call.handle(700, { _tag: "SocketClosed", stream: 0, code: 1006, reason: "" })
+    call.advance(9000)
+    assert.lengthOf(call.texts(), before)
   })
 
   it("closes without stop where asked to", () => {

@@ -79,7 +79,7 @@ class LiveCall {
     const random = Random.make(options.seed ?? 0)
     this.options = options
     this.resolve = resolve
-    this.carrier = SimCarrier.make({ ...options, random })
+    this.carrier = SimCarrier.make({ epoch: Date.now(), ...options, random })
     this.toServer = options.toServer ?? Line.instant
     this.fromServer = options.fromServer ?? Line.instant
   }
@@ -229,8 +229,7 @@ class LiveCall {
   private open(stream: number, url: string): void {
     const socket = new WebSocket(url, {
       headers: { "user-agent": "Twilio.TmeWs/1.0", "accept-encoding": "gzip", ...this.signature(url, {}) },
-      perMessageDeflate: false,
-      handshakeTimeout: 10_000
+      perMessageDeflate: false
     })
     this.sockets.set(stream, socket)
     let refused = false
