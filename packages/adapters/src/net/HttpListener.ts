@@ -129,6 +129,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     perMessageDeflate: false,
     ...CLOSE
   })
+  let serving = unavailable
+  server.on("request", (request, response) => serving(request, response))
   const run = yield* FiberSet.makeRuntime<never>()
 
   const onDefect = (cause: unknown) => {
@@ -156,29 +158,30 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
-    const path = pathOf(request)
-    const route = [...routes].find((route) => route.matches(path))
-    if (route === undefined) return answer(socket, 404, "no WebSocket here")
-    const fault = malformed(request)
-    if (fault !== undefined) return answer(socket, 400, fault)
-
     const failed = (cause: Cause.Cause<unknown>) => {
       answer(socket, 500, "internal error")
       run(Effect.logError("an upgrade could not be decided", cause))
     }
+    let route: UpgradeRoute | undefined
     let verdict: ReturnType<UpgradeRoute["admit"]>
     try {
+      const path = pathOf(request)
+      route = [...routes].find((route) => route.matches(path))
+      if (route === undefined) return answer(socket, 404, "no WebSocket here")
+      const fault = malformed(request)
+      if (fault !== undefined) return answer(socket, 400, fault)
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
     }
     if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
 
+    const chosen = route
     const fiber = run(Effect.timeout(verdict, limit.admitTimeout))
     const unwatch = watch(socket, () => fiber.unsafeInterruptAsFork(fiber.id()))
     fiber.addObserver((exit) => {
       unwatch()
-      if (Exit.isSuccess(exit)) return settle(exit.value, route, request, socket, head)
+      if (Exit.isSuccess(exit)) return settle(exit.value, chosen, request, socket, head)
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
       answer(socket, 503, "not decided")
     })
@@ -207,16 +210,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
           Effect.map(
             middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
             (handler) => {
-              const bounded = bodyAtMost(limit.maxBody, handler)
-              server.on("request", bounded)
-              return bounded
+              serving = bodyAtMost(limit.maxBody, handler)
             }
           ),
-          (handler) => Effect.sync(() => server.off("request", handler))
-        ).pipe(
-          Effect.asVoid,
-          Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(limit.maxBody)))
-        )
+          () =>
+            Effect.sync(() => {
+              serving = unavailable
+            })
+        ).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(limit.maxBody))))
     })
   }
 })
@@ -290,6 +291,12 @@ const pathOf = (request: Http.IncomingMessage): string => {
   const target = request.url ?? ""
   const query = target.indexOf("?")
   return query < 0 ? target : target.slice(0, query)
+}
+
+/** Before an app is served and after: a kept-alive connection may ask at any time. */
+const unavailable: Http.RequestListener = (_request, response) => {
+  response.writeHead(503, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
+  response.end("not serving")
 }
 
 /** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
