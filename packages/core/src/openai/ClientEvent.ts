@@ -63,6 +63,7 @@ export type TurnDetection = {
 
 export type Item =
   | {
+      readonly id: string
       readonly type: "message"
       readonly role: "system" | "user"
       readonly content: ReadonlyArray<{ readonly type: "input_text"; readonly text: string }>

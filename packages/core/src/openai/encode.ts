@@ -42,7 +42,7 @@ export const encode = (command: Encodable): string => {
 export const eventId = (command: Exclude<Encodable, { readonly _tag: "ForwardAudio" | "ForwardSilence" }>): string => {
   switch (command._tag) {
     case "AddText":
-      return "add_text"
+      return `add_text:${command.item}`
     case "AnswerTool":
       return `answer_tool:${command.call}`
     case "CancelResponse":
@@ -67,7 +67,7 @@ const clientEvent = (
       return {
         type: "conversation.item.create",
         event_id,
-        item: { type: "message", role: command.role, content: [{ type: "input_text", text: command.text }] }
+        item: { id: command.item, type: "message", role: command.role, content: [{ type: "input_text", text: command.text }] }
       }
     case "AnswerTool":
       return {
