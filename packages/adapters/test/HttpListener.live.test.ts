@@ -248,6 +248,20 @@ describe("a refused upgrade", () => {
     })
   )
 
+  it.scopedLive("is not waited for by a client that hangs up", () =>
+    Effect.gen(function* () {
+      const listener = yield* listen({ admitTimeout: 600_000 })
+      const interrupted = yield* Deferred.make<void>()
+      yield* listener.upgrade(
+        refusing(() => Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined)))
+      )
+      const socket = yield* connect(listener.port)
+      socket.end(UPGRADE("/media"))
+      yield* Deferred.await(interrupted)
+      yield* settled(listener)
+    })
+  )
+
   it.scopedLive("is decided on the path without its query", () =>
     Effect.gen(function* () {
       assert.strictEqual(
@@ -293,7 +307,7 @@ describe("a TCP reset", () => {
       const onUncaught = (error: unknown) => uncaught.push(error)
       process.on("uncaughtExceptionMonitor", onUncaught)
       yield* Effect.addFinalizer(() => Effect.sync(() => process.off("uncaughtExceptionMonitor", onUncaught)))
-      const listener = yield* listen()
+      const listener = yield* listen({ admitTimeout: 600_000 })
       yield* listener.upgrade(route)
       yield* listener.upgrade(echo)
       yield* Effect.replicateEffect(reset(listener.port, request, answered), ROUNDS, { concurrency: 10, discard: true })
