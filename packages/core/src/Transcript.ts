@@ -3,7 +3,7 @@
  * agent, the text that was generated, the part of it that was sent, and the part of it that was heard.
  *
  * An item is a place in the model's conversation. Its turns (one of a caller's item, one for each audio content of an
- * agent's) settle once they are final and everything before them has left. Links are items without a turn: function
+ * agent's in which anything was said) settle once they are final and everything before them has left. Links are items without a turn: function
  * calls, their outputs, system texts; they only carry the order.
  *
  * Order. Items stand in the chain of `previous_item_id`, however they arrive: a new item goes behind its predecessor,
@@ -332,7 +332,7 @@ const turns = (item: Item): ReadonlyArray<Turn> => {
   if (item.speaker === "none") return []
   const { at, session } = item
   if (item.speaker === "caller") return [{ speaker: "caller", session, item: item.item, at, text: item.text }]
-  return item.contents.map((it) => {
+  return item.contents.filter(isSomething).map((it) => {
     const { bytesPerMs, heardBytes, receivedBytes, sentBytes } = it.figures ?? unknownFigures
     return {
       speaker: "agent",
@@ -350,6 +350,9 @@ const turns = (item: Item): ReadonlyArray<Turn> => {
     }
   })
 }
+
+/** A response that was cancelled at once leaves contents in which nothing was said. */
+const isSomething = (content: Content): boolean => content.text !== "" || (content.figures?.receivedBytes ?? 0) > 0
 
 const ms = (bytes: number, bytesPerMs: number): Millis => (bytesPerMs > 0 ? Math.floor(bytes / bytesPerMs) : 0)
 

@@ -7,9 +7,9 @@ import * as Transcript from "../src/Transcript.ts"
 type Move = (t: State) => State
 
 const link =
-  (item: string, previous: string | null, kind: ModelItemAdded["kind"] = "function_call", session = 0): Move =>
+  (item: string, previous: string | null, kind: ModelItemAdded["kind"] = "function_call"): Move =>
   (t) =>
-    Transcript.added(t, { _tag: "ModelItemAdded", at: 0, session, item, kind, role: null, previous })
+    Transcript.added(t, { _tag: "ModelItemAdded", at: 0, session: 0, item, kind, role: "assistant", previous })
 
 const message =
   (role: "assistant" | "system" | "user") =>
@@ -220,6 +220,25 @@ describe("Transcript: the caller's turns", () => {
     )
   })
 
+  it("are told apart where even the transcription of that speech is first", () => {
+    const moves = [keyed("digits"), caller("u1"), transcribed("u1", "speech"), committed("u1"), caller("k1", "u1")]
+    assert.deepStrictEqual(
+      settle(run(moves)).turns.map((turn) => [turn.item, turn.speaker === "caller" && turn.text]),
+      [
+        ["u1", "speech"],
+        ["k1", "digits"]
+      ]
+    )
+  })
+
+  it("are not keyed in another session", () => {
+    const { turns } = settle(run([keyed("digits"), caller("u1", null, { session: 1 })]), 10_000)
+    assert.deepStrictEqual(
+      turns.map((turn) => turn.item),
+      ["keyed_0", "u1"]
+    )
+  })
+
   it("keep a keyed text under a name of its own when the model never announces it", () => {
     assert.deepInclude(settle(run([keyed("digits")]), 10_000).turns[0], { item: "keyed_0", text: "digits" })
   })
@@ -267,14 +286,27 @@ describe("Transcript: the agent's turns", () => {
   })
 
   it("are one for each audio content of an item, in order, and leave together", () => {
-    const t = run([agent("a1"), text("a1", "second", 0, 1), text("a1", "first"), spoken("a1")])
+    const second = spoken("a1", 8_000, 8_000, { contentIndex: 1 })
+    const t = run([agent("a1"), text("a1", "second", 0, 1), text("a1", "first"), second])
     assert.deepStrictEqual(settle(t).turns, [])
     assert.deepStrictEqual(
-      settle(spoken("a1", 8_000, 8_000, { contentIndex: 1 })(t)).turns.map(
-        (turn) => turn.speaker === "agent" && turn.heard
-      ),
+      settle(spoken("a1")(t)).turns.map((turn) => turn.speaker === "agent" && turn.heard),
       ["first", "second"]
     )
+  })
+
+  it("begin with the first that is known of them", () => {
+    const t = run([text("a1", "Early."), agent("a1", null, { at: 90 }), spoken("a1")])
+    assert.deepInclude(settle(t).turns[0], { at: 0 })
+  })
+
+  it("are none where nothing was said", () => {
+    const t = run([agent("a1"), spoken("a1", 0), committed("u1", "a1"), transcribed("u1", "Hi.")])
+    assert.deepStrictEqual(settle(t).items, ["u1"])
+  })
+
+  it("are kept where there was sound without text", () => {
+    assert.deepInclude(settle(run([agent("a1"), spoken("a1")])).turns[0], { heard: "", heardMs: 1_000 })
   })
 
   it("take no text once they are final", () => {
@@ -337,6 +369,11 @@ describe("Transcript: heard text", () => {
     assert.strictEqual(Transcript.heardText(spoken, 1_000, 3_900), "one two …")
   })
 
+  it("is not misled by a lump of text among steady ones", () => {
+    const pieces = [["aaaa ".repeat(6), 0] as const, ["b ", 1_000] as const, ["cccc ".repeat(10), 2_000] as const]
+    assert.strictEqual(Transcript.heardText(anchored(...pieces), 1_000, 4_000), "aaaa aaaa aaaa …")
+  })
+
   it("is not misled by a text that arrives after its audio", () => {
     assert.strictEqual(Transcript.heardText(anchored([whole, 2_300]), 800, 2_300), "one two …")
   })
@@ -379,6 +416,14 @@ describe("Transcript: bounds", () => {
     const { out, turns } = settle(run([committed("u1"), transcribed("u1", "y".repeat(9_000))]))
     assert.strictEqual(turns[0]?.speaker === "caller" ? turns[0].text?.length : 0, 8_192)
     assert.strictEqual(out.filter((command) => command._tag === "Note").length, 1)
+  })
+
+  it("keeps the first 16 contents of an item", () => {
+    const moves = Array.from({ length: 20 }, (_, index) => [
+      text("a1", "Hi.", 0, index),
+      spoken("a1", 80, 80, { contentIndex: index })
+    ]).flat()
+    assert.strictEqual(settle(run([agent("a1"), ...moves])).turns.length, 16)
   })
 
   it("does not split a character", () => {
