@@ -5,12 +5,17 @@
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-/** A bit no sextet has: what marks a character outside the alphabet. */
-export const INVALID = 64
+/** What each character of a group of four adds to its 24 bits, by its code below 128; negative outside the alphabet. */
+const sextets = (shift: number): Int32Array => {
+  const table = new Int32Array(128).fill(-1)
+  for (let sextet = 0; sextet < 64; sextet++) table[ALPHABET.charCodeAt(sextet)] = sextet << shift
+  return table
+}
 
-/** The six bits of a character, by its code below 128; `INVALID` outside the alphabet. */
-export const SEXTETS: Uint8Array = /* @__PURE__ */ new Uint8Array(128).fill(INVALID)
-for (let sextet = 0; sextet < 64; sextet++) SEXTETS[ALPHABET.charCodeAt(sextet)] = sextet
+export const FIRST: Int32Array = sextets(18)
+export const SECOND: Int32Array = sextets(12)
+export const THIRD: Int32Array = sextets(6)
+export const FOURTH: Int32Array = sextets(0)
 
 const EQUALS = 61
 
@@ -26,10 +31,10 @@ export const decode = (text: string): Uint8Array => {
   const bytes = new Uint8Array(byteLength(text))
   for (let at = 0, from = 0; at < bytes.length; at += 3, from += 4) {
     const group =
-      (sextet(text, from) << 18) |
-      (sextet(text, from + 1) << 12) |
-      (sextet(text, from + 2) << 6) |
-      sextet(text, from + 3)
+      bits(FIRST, text, from) |
+      bits(SECOND, text, from + 1) |
+      bits(THIRD, text, from + 2) |
+      bits(FOURTH, text, from + 3)
     bytes[at] = group >> 16
     bytes[at + 1] = group >> 8
     bytes[at + 2] = group
@@ -55,6 +60,8 @@ export const encode = (bytes: Uint8Array): string => {
   return text
 }
 
-const sextet = (text: string, at: number): number => (SEXTETS[text.charCodeAt(at) & 127] as number) & 63
+/** Padding holds no bits. */
+const bits = (table: Int32Array, text: string, at: number): number =>
+  Math.max(0, table[text.charCodeAt(at) & 127] as number)
 const byte = (bytes: Uint8Array, at: number): number => bytes[at] as number
 const letter = (sextet: number): string => ALPHABET[sextet & 63] as string

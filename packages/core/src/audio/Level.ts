@@ -26,39 +26,46 @@ export const ofBase64 = (
 ): string => {
   if (to <= from || ((to - from) & 3) !== 0) return ""
   const padding = Base64.padding(text, to)
-  const end = to - 4
+  const last = to - 4
   let codes = 0
   let bits = 0
   let power = 0
   let left = bytesPerWindow
   let levels = ""
-  for (let at = from; at <= end; at += 4) {
-    const code0 = text.charCodeAt(at)
-    const code1 = text.charCodeAt(at + 1)
-    let code2 = text.charCodeAt(at + 2)
-    let code3 = text.charCodeAt(at + 3)
-    let count = 3
-    if (at === end && padding > 0) {
-      count -= padding
-      code3 = LETTER_A
-      if (padding === 2) code2 = LETTER_A
+  for (let at = from; at < to; at += 4) {
+    const groups = Math.min(Math.floor((left - 1) / 3), (last - at) >> 2)
+    left -= groups * 3
+    for (const end = at + groups * 4; at < end; at += 4) {
+      const first = text.charCodeAt(at)
+      const second = text.charCodeAt(at + 1)
+      const third = text.charCodeAt(at + 2)
+      const fourth = text.charCodeAt(at + 3)
+      const group =
+        (FIRST[first & 127] as number) |
+        (SECOND[second & 127] as number) |
+        (THIRD[third & 127] as number) |
+        (FOURTH[fourth & 127] as number)
+      codes |= first | second | third | fourth
+      bits |= group
+      power +=
+        (POWERS[(group >> 16) & 255] as number) +
+        (POWERS[(group >> 8) & 255] as number) +
+        (POWERS[group & 255] as number)
     }
-    const sextet0 = Base64.SEXTETS[code0 & 127] as number
-    const sextet1 = Base64.SEXTETS[code1 & 127] as number
-    const sextet2 = Base64.SEXTETS[code2 & 127] as number
-    const sextet3 = Base64.SEXTETS[code3 & 127] as number
-    codes |= code0 | code1 | code2 | code3
-    bits |= sextet0 | sextet1 | sextet2 | sextet3
-    const first = POWERS[((sextet0 << 2) | (sextet1 >> 4)) & 255] as number
-    const second = POWERS[((sextet1 << 4) | (sextet2 >> 2)) & 255] as number
-    const third = POWERS[((sextet2 << 6) | sextet3) & 255] as number
-    if (count === 3 && left > 3) {
-      power += first + second + third
-      left -= 3
-      continue
-    }
-    for (let index = 0; index < count; index++) {
-      power += index === 0 ? first : index === 1 ? second : third
+    // The group in which a window or the text ends.
+    const first = text.charCodeAt(at)
+    const second = text.charCodeAt(at + 1)
+    const third = at === last && padding === 2 ? LETTER_A : text.charCodeAt(at + 2)
+    const fourth = at === last && padding > 0 ? LETTER_A : text.charCodeAt(at + 3)
+    const group =
+      (FIRST[first & 127] as number) |
+      (SECOND[second & 127] as number) |
+      (THIRD[third & 127] as number) |
+      (FOURTH[fourth & 127] as number)
+    codes |= first | second | third | fourth
+    bits |= group
+    for (let shift = 16; shift >= (at === last ? padding * 8 : 0); shift -= 8) {
+      power += POWERS[(group >> shift) & 255] as number
       left -= 1
       if (left === 0) {
         levels += letter(power / bytesPerWindow)
@@ -67,7 +74,7 @@ export const ofBase64 = (
       }
     }
   }
-  if (codes > 127 || bits >= Base64.INVALID) return ""
+  if (codes > 127 || bits < 0) return ""
   return left === bytesPerWindow ? levels : levels + letter(power / (bytesPerWindow - left))
 }
 
@@ -92,6 +99,7 @@ const letter = (meanSquare: number): string => {
   return LETTERS[Math.min(TOP, Math.max(0, Math.round(TOP + decibels / DB_PER_STEP)))] as string
 }
 
+const { FIRST, SECOND, THIRD, FOURTH } = Base64
 const LETTERS: ReadonlyArray<string> = [...ALPHABET]
 const LETTER_A = 65
 const POWERS = Float64Array.from({ length: 256 }, (_, byte) => Mulaw.decode(byte) ** 2)

@@ -132,26 +132,12 @@ const keyed = (dtmf: JsonObject, at: Millis, stream: number): CarrierKeyed | nul
 
 /** Caller audio in the layout that Twilio writes; null: not that layout, or not valid. */
 const scanMedia = (text: string, at: Millis, stream: number, streamSid: string): CarrierAudio | null => {
-  if (!text.startsWith(SEQUENCE_NUMBER)) return null
-  let place = skipDigits(text, SEQUENCE_NUMBER.length)
-  if (!text.startsWith(STREAM_SID, place)) return null
-  place += STREAM_SID.length
-  if (!text.startsWith(streamSid, place)) return null
-  place += streamSid.length
-  if (!text.startsWith(CHUNK, place)) return null
-  place = skipDigits(text, place + CHUNK.length)
-  if (!text.startsWith(TIMESTAMP, place)) return null
-  place += TIMESTAMP.length
-  const from = place
-  place = skipDigits(text, from)
-  if (place === from || place - from > MAX_DIGITS || !text.startsWith(PAYLOAD, place)) return null
-  let timestamp = 0
-  for (let digit = from; digit < place; digit++) timestamp = timestamp * 10 + text.charCodeAt(digit) - ZERO
-  place += PAYLOAD.length
-  if (!text.endsWith(END)) return null
-  const end = text.length - END.length
-  const levels = Level.ofBase64(text, undefined, place, end)
-  return levels === "" ? null : carrierAudio(at, stream, timestamp, levels, text.slice(place, end))
+  const head = MEDIA_HEAD.exec(text)
+  if (head === null || head[1] !== streamSid || !text.endsWith(MEDIA_END)) return null
+  const from = head[0].length
+  const to = text.length - MEDIA_END.length
+  const levels = Level.ofBase64(text, undefined, from, to)
+  return levels === "" ? null : carrierAudio(at, stream, Number(head[2]), levels, text.slice(from, to))
 }
 
 const carrierAudio = (
@@ -177,12 +163,6 @@ const misbehaved = (at: Millis, stream: number, what: Misbehaviour): CarrierMisb
   what
 })
 
-const skipDigits = (text: string, from: number): number => {
-  let place = from
-  for (let code = text.charCodeAt(place); code >= ZERO && code <= NINE; code = text.charCodeAt(place)) place++
-  return place
-}
-
 const isSid = (value: unknown): value is string => typeof value === "string" && SID.test(value)
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
@@ -190,17 +170,11 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isParameters = (value: unknown): value is Readonly<Record<string, string>> =>
   Json.isObject(value) && Object.values(value).every((parameter) => typeof parameter === "string")
 
-const SEQUENCE_NUMBER = '{"event":"media","sequenceNumber":"'
-const STREAM_SID = '","streamSid":"'
-const CHUNK = '","media":{"track":"inbound","chunk":"'
-const TIMESTAMP = '","timestamp":"'
-const PAYLOAD = '","payload":"'
-const END = '"}}'
-const ZERO = 48
-const NINE = 57
-/** Any number of so many digits is exact. */
-const MAX_DIGITS = 15
-const DIGITS = /^[0-9]{1,15}$/
+const MEDIA_HEAD =
+  /^\{"event":"media","sequenceNumber":"\d*","streamSid":"([\w-]*)","media":\{"track":"inbound","chunk":"\d*","timestamp":"(\d{1,15})","payload":"/
+const MEDIA_END = '"}}'
+/** Milliseconds; any number of so many digits is exact. */
+const DIGITS = /^\d{1,15}$/
 const DIGIT = /^[0-9*#A-D]$/
 /** `MZ`, `CA` or `AC` and 32 hexadecimal digits at Twilio; whatever needs no escaping elsewhere. */
-const SID = /^[A-Za-z0-9_-]{1,64}$/
+const SID = /^[\w-]{1,64}$/

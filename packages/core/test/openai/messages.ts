@@ -603,11 +603,11 @@ export const client: ReadonlyArray<readonly [title: string, command: Encodable, 
     (role) =>
       [
         `text of the ${role}`,
-        { _tag: "AddText", session, role, text: "Hello." },
+        { _tag: "AddText", session, item: "offhook_1", role, text: "Hello." },
         {
           type: "conversation.item.create",
-          event_id: "add_text",
-          item: { type: "message", role, content: [{ type: "input_text", text: "Hello." }] }
+          event_id: "add_text:offhook_1",
+          item: { id: "offhook_1", type: "message", role, content: [{ type: "input_text", text: "Hello." }] }
         }
       ] as const
   ),
