@@ -5,8 +5,8 @@
  * commands. That holds because a mask changes only what the machine passes on unread, and changes an event and the
  * command that quotes it alike:
  *
- * 1. A digit becomes `0`, which is a key like any other; `#` and `*` keep their meaning and stay. The command that
- *    quotes an entry (Keypad.sentence) has the same digits as `0`.
+ * 1. A digit becomes `0`, which is a key like any other; `#` and `*` keep their meaning and stay. Where a command quotes
+ *    an entry (Keypad.sentence), it has the same digits as `0`; so has a caller who speaks such a sentence.
  * 2. A phone number in the stream's parameters has each digit as `0`; the machine reads no parameter.
  * 3. A parameter whose name says secret, and anything like an API key in an error's message, becomes `*`, as many as
  *    there were characters.
@@ -34,6 +34,8 @@ export const make = (masked: ReadonlyArray<Masked>): Mask => {
           return digits ? { ...event, digit: withoutDigits(event.digit) } : event
         case "CarrierStarted":
           return { ...event, parameters: maskedParameters(event.parameters, numbers) }
+        case "ModelTranscribed":
+          return digits ? { ...event, text: withoutEntries(event.text) } : event
         case "ModelErred":
           return { ...event, error: withoutKeys(event.error) }
         case "ModelResponseDone":
@@ -47,7 +49,11 @@ export const make = (masked: ReadonlyArray<Masked>): Mask => {
     command: (command) => {
       switch (command._tag) {
         case "AddText":
-          return digits ? { ...command, text: command.text.replace(keyedSentence, withoutEntry) } : command
+          return digits ? { ...command, text: withoutEntries(command.text) } : command
+        case "Settled":
+          return digits && command.turn.speaker === "caller" && command.turn.text !== null
+            ? { ...command, turn: { ...command.turn, text: withoutEntries(command.turn.text) } }
+            : command
         case "Note":
           return { ...command, note: { ...command.note, detail: withoutKey(command.note.detail) } }
         default:
@@ -78,6 +84,8 @@ const withoutKeys = <E extends Pick<ModelError, "message">>(error: E): E => ({
 })
 
 const withoutKey = (text: string): string => text.replace(apiKey, stars)
+
+const withoutEntries = (text: string): string => text.replace(keyedSentence, withoutEntry)
 
 const withoutEntry = (_: string, before: string, entry: string, after: string): string =>
   before + withoutDigits(entry) + after

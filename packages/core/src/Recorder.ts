@@ -12,6 +12,7 @@
  */
 
 import type { Config } from "./Agent.ts"
+import * as Payload from "./audio/Payload.ts"
 import type { Command, Summary } from "./Command.ts"
 import type { CarrierAudio, Event } from "./Event.ts"
 import * as Mask from "./Mask.ts"
@@ -94,22 +95,16 @@ export const make = (options: Options): Recorder => {
     return write(Recording.runLine(open), count(open), answers(open))
   }
 
+  const shortened = (answer: ReadonlyArray<Command>, event: Event | null): string =>
+    Recording.commandLines(answer.map((command) => Recording.witness(mask.command(command), event, header)))
+
   const entry = (event: Event, answer: ReadonlyArray<Command>): string => {
     const shown = mask.event(event)
-    let lines = Recording.eventLine(shown, audio)
-    for (const command of answer) {
-      lines += Recording.commandLine(Recording.witness(mask.command(command), shown, header))
-    }
-    return write(lines, 1, answer.length)
+    return write(Recording.eventLine(shown, audio) + shortened(answer, shown), 1, answer.length)
   }
 
   return {
-    start: (answer) => {
-      let lines = Recording.headerLine(header)
-      for (const command of answer)
-        lines += Recording.commandLine(Recording.witness(mask.command(command), null, header))
-      return write(lines, 0, answer.length)
-    },
+    start: (answer) => write(Recording.headerLine(header) + shortened(answer, null), 0, answer.length),
     add: (event, answer) => {
       if (stopped !== null) {
         dropped++
@@ -202,7 +197,7 @@ const opened = (event: CarrierAudio, answer: ReadonlyArray<Command>, audio: bool
     after: [],
     ticks: [],
     forwarded: command?._tag === "ForwardAudio" ? { session: command.session, from: command.from } : null,
-    audio: audio ? [Recording.base64(event.payload)] : null
+    audio: audio ? [Payload.toBase64(event.payload)] : null
   }
 }
 
@@ -211,7 +206,7 @@ const append = (run: OpenRun, event: CarrierAudio): void => {
   run.after.push(event.at - run.last)
   run.levels += event.levels
   run.last = event.at
-  if (run.audio !== null) run.audio.push(Recording.base64(event.payload))
+  if (run.audio !== null) run.audio.push(Payload.toBase64(event.payload))
 }
 
 const count = (run: OpenRun): number => run.after.length + 1 + run.ticks.length

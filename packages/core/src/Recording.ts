@@ -16,8 +16,7 @@
 
 import type { Config } from "./Agent.ts"
 import * as Agent from "./Agent.ts"
-import * as Base64 from "./audio/Base64.ts"
-import type { Payload } from "./audio/Payload.ts"
+import * as Payload from "./audio/Payload.ts"
 import type { Command, Summary } from "./Command.ts"
 import type { CarrierAudio, Event } from "./Event.ts"
 
@@ -112,10 +111,21 @@ export const eventLine = (event: Event, audio: boolean): string => {
   const { _tag, at, ...fields } = event
   if (!("payload" in fields)) return line({ at, e: _tag, ...fields })
   const { payload, ...rest } = fields
-  return line(audio ? { at, e: _tag, ...rest, audio: base64(payload) } : { at, e: _tag, ...rest })
+  return line(audio ? { at, e: _tag, ...rest, audio: Payload.toBase64(payload) } : { at, e: _tag, ...rest })
 }
 
-export const commandLine = (witness: Witness): string => line(witness)
+/** The lines of an event's commands. Waiting audio that is forwarded piece by piece stands on one line, `times` long. */
+export const commandLines = (witnesses: ReadonlyArray<Witness>): string => {
+  let text = ""
+  for (let index = 0; index < witnesses.length; index++) {
+    const witness = witnesses[index] as Witness
+    let times = 1
+    while (followsOn(witness, times, witnesses[index + times])) times++
+    text += line(times === 1 ? witness : { ...witness, times })
+    index += times - 1
+  }
+  return text
+}
 
 export const runLine = (run: Run): string =>
   line({
@@ -176,9 +186,6 @@ export const differs = (left: unknown, right: unknown, path = ""): string | null
   return null
 }
 
-/** Base64 text of a payload. */
-export const base64 = (payload: Payload): string => (typeof payload === "string" ? payload : Base64.encode(payload))
-
 /** Reads a whole file. Never throws: what is wrong stands in `problems`, what was cut off in `end`. */
 export const parse = (text: string): Recording => {
   const problems: Array<Problem> = []
@@ -235,8 +242,11 @@ export const parse = (text: string): Recording => {
     } else if (typeof object["c"] === "string") {
       if (commands === null) wrong("a command must follow the event that it answers; a run holds its own")
       else if (problems.length === 0) {
-        commands.push(object as unknown as Witness)
-        answers++
+        const { times, ...first } = object
+        const count = typeof times === "number" ? Math.min(times, mostTimes) : 1
+        for (let index = 0; index < count; index++)
+          commands.push(index === 0 ? (first as unknown as Witness) : next(first as unknown as Witness, index))
+        answers += count
       }
     } else if (typeof object["e"] === "string") {
       const problem = eventProblem(object, at)
@@ -317,6 +327,17 @@ const forwarded = (
   from: from + index * bytes,
   bytes,
   ...(audio ? { hash: hash(payload) } : {})
+})
+
+const followsOn = (first: Witness, times: number, witness: Witness | undefined): boolean =>
+  first.c === "ForwardAudio" &&
+  witness !== undefined &&
+  first["hash"] === undefined &&
+  differs(next(first, times), witness) === null
+
+const next = (first: Witness, times: number): Witness => ({
+  ...first,
+  from: Number(first["from"]) + times * Number(first["bytes"])
 })
 
 const restored = (object: Fields): Event => {
@@ -439,8 +460,8 @@ const hasAudio = (tag: unknown): boolean => tag === "CarrierAudio" || tag === "M
 const line = (object: object): string => `${JSON.stringify(object)}\n`
 
 /** Two 32-bit multiplicative hashes of the base64 text, as 16 hexadecimal digits: it finds errors, not forgers. */
-const hash = (payload: Payload): string => {
-  const text = base64(payload)
+const hash = (payload: Payload.Payload): string => {
+  const text = Payload.toBase64(payload)
   let a = 0x811c9dc5
   let b = 0x9e3779b9
   for (let index = 0; index < text.length; index++) {
@@ -571,6 +592,9 @@ const kindInWords: Readonly<Record<Kind, string>> = {
 const unreadable: End = { end: "incomplete", reason: "the file could not be read", dropped: null }
 
 const notARecording = 'this is not an Offhook recording: its first line must be the header, {"offhook":1, …}'
+
+/** More than any call keeps waiting; a number in a file must not fill the memory. */
+const mostTimes = 100_000
 
 /** A file that is something else would fill the screen. */
 const mostProblems = 20

@@ -6,6 +6,7 @@
  */
 
 import type { Config } from "./Agent.ts"
+import * as Call from "./Call.ts"
 import type { Command } from "./Command.ts"
 import type { Event } from "./Event.ts"
 import * as Recording from "./Recording.ts"
@@ -40,8 +41,9 @@ export interface Difference {
   readonly problem: string | null
 }
 
-export const run = <State>(recording: Recording.Recording, machine: Machine<State>): Result =>
-  compared(recording, machine)
+/** By another `machine` than this version's `Call`, the difference is that between the two. */
+export const run = <State>(recording: Recording.Recording, machine?: Machine<State>): Result =>
+  machine === undefined ? compared(recording, Call) : compared(recording, machine)
 
 /** A difference in a few readable lines. */
 export const explain = (difference: Difference): string => {

@@ -9,6 +9,7 @@
  */
 
 import type { Agent, Config } from "./Agent.ts"
+import * as Call from "./Call.ts"
 import type { Event } from "./Event.ts"
 import * as Recording from "./Recording.ts"
 import type { Machine } from "./Replay.ts"
@@ -49,7 +50,41 @@ export interface Divergence {
 }
 
 /** Throws where the recording has no header; Replay.run says first whether it is sound. */
-export const run = <State>(recording: Recording.Recording, agent: Agent, machine: Machine<State>): Report => {
+export const run = <State>(recording: Recording.Recording, agent: Agent, machine?: Machine<State>): Report =>
+  machine === undefined ? compared(recording, agent, Call) : compared(recording, agent, machine)
+
+/** The report in a few sentences. */
+export const describe = (report: Report): string => {
+  const { certain, divergence, durationMs, settings } = report
+  const lines: Array<string> = []
+  if (settings.length > 0) {
+    lines.push(
+      `The model would have been configured differently (${settings.map((field) => settingNames[field]).join(", ")}). ` +
+        "What it would have done then, no recording tells: what follows takes the model as it was."
+    )
+  }
+  const until = divergence === null ? "Over the whole call" : `Up to ${seconds(divergence.at)}`
+  const changes = changed(certain.recorded, certain.whatIf)
+  lines.push(
+    changes.length === 0
+      ? `${until} nothing would have been different.`
+      : `${until} there would have been ${list(changes)}.`
+  )
+  if (divergence !== null) {
+    const { at, event, line, recorded, whatIf } = divergence
+    const where = event === null ? `line ${line}` : `line ${line}, ${event}`
+    lines.push(
+      `At ${seconds(at)} (${where}) the model would have been told ${shown(whatIf)} where it was told ${shown(recorded)}: ` +
+        "from there on it would have answered differently, " +
+        `and the rest of the recording (${seconds(durationMs - at)}) is no evidence.`
+    )
+    const guesses = changed(report.recorded, report.whatIf)
+    if (guesses.length > 0) lines.push(`With the recorded events played on, there would have been ${list(guesses)}.`)
+  }
+  return lines.join("\n")
+}
+
+const compared = <State>(recording: Recording.Recording, agent: Agent, machine: Machine<State>): Report => {
   const { entries, header, initial } = recording
   if (header === null) throw new Error(recording.problems[0]?.text ?? "the file has no header")
   const config: Config = { ...header.config, agent }
@@ -94,37 +129,6 @@ export const run = <State>(recording: Recording.Recording, agent: Agent, machine
     divergence,
     durationMs: entries.at(-1)?.event.at ?? 0
   }
-}
-
-/** The report in a few sentences. */
-export const describe = (report: Report): string => {
-  const { certain, divergence, durationMs, settings } = report
-  const lines: Array<string> = []
-  if (settings.length > 0) {
-    lines.push(
-      `The model would have been configured differently (${settings.map((field) => settingNames[field]).join(", ")}). ` +
-        "What it would have done then, no recording tells: what follows takes the model as it was."
-    )
-  }
-  const until = divergence === null ? "Over the whole call" : `Up to ${seconds(divergence.at)}`
-  const changes = changed(certain.recorded, certain.whatIf)
-  lines.push(
-    changes.length === 0
-      ? `${until} nothing would have been different.`
-      : `${until} there would have been ${list(changes)}.`
-  )
-  if (divergence !== null) {
-    const { at, event, line, recorded, whatIf } = divergence
-    const where = event === null ? `line ${line}` : `line ${line}, ${event}`
-    lines.push(
-      `At ${seconds(at)} (${where}) the model would have been told ${shown(whatIf)} where it was told ${shown(recorded)}: ` +
-        "from there on it would have answered differently, " +
-        `and the rest of the recording (${seconds(durationMs - at)}) is no evidence.`
-    )
-    const guesses = changed(report.recorded, report.whatIf)
-    if (guesses.length > 0) lines.push(`With the recorded events played on, there would have been ${list(guesses)}.`)
-  }
-  return lines.join("\n")
 }
 
 const changed = (recorded: Counts, whatIf: Counts): ReadonlyArray<string> =>

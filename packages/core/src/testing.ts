@@ -17,9 +17,9 @@ export interface Replayed {
 /**
  * Replays a recording, given as the text of its file. Throws an Error that shows the line and the first difference
  * where a command is not as recorded, or where the text is not a sound recording. A recording that was cut off or is
- * incomplete replays up to its end.
+ * incomplete replays up to its end. `machine` is this version's `Call` unless another is given.
  */
-export const replay = <State>(text: string, machine: Replay.Machine<State>): Replayed => {
+export const replay = <State>(text: string, machine?: Replay.Machine<State>): Replayed => {
   const result = Replay.run(Recording.parse(text), machine)
   if (!result.same) throw new Error(Replay.explain(result.difference))
   const ended = result.commands.find((command) => command._tag === "Ended")

@@ -95,6 +95,40 @@ describe("runs", () => {
   })
 })
 
+describe("waiting audio that is flushed", () => {
+  const flush = (pieces: ReadonlyArray<readonly [number, number]>, audio = false) => {
+    const recorder = Recorder.make({ ...host, audio })
+    const commands = pieces.map(
+      ([from, bytes]) => ({ _tag: "ForwardAudio", session: 0, from, bytes, payload: "AAAA" }) as const
+    )
+    const text = recorder.start([]) + recorder.add({ _tag: "ModelConnected", at: 0, session: 0 }, commands)
+    return { text, commands: Recording.parse(text + recorder.finish()).entries[0]?.commands }
+  }
+  const pieces = [
+    [0, 160],
+    [160, 160],
+    [320, 160],
+    [480, 80],
+    [560, 80],
+    [700, 80]
+  ] as const
+
+  it("stands on one line for as long as it goes on evenly", () => {
+    const { commands, text } = flush(pieces)
+    assert.strictEqual(text.match(/"c":"ForwardAudio"/g)?.length, 3)
+    assert.deepStrictEqual(
+      commands,
+      pieces.map(([from, bytes]) => ({ c: "ForwardAudio", session: 0, from, bytes }))
+    )
+  })
+
+  it("stands on a line each with audio, each with its hash", () => {
+    const { commands, text } = flush(pieces, true)
+    assert.strictEqual(text.match(/"hash"/g)?.length, 6)
+    assert.strictEqual(commands?.length, 6)
+  })
+})
+
 describe("what is hidden", () => {
   const text = recorded(story())
 

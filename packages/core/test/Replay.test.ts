@@ -1,4 +1,5 @@
 import { assert, describe, it } from "vitest"
+import * as Call from "../src/Call.ts"
 import type { Command } from "../src/Command.ts"
 import type { Event } from "../src/Event.ts"
 import * as Recording from "../src/Recording.ts"
@@ -62,6 +63,24 @@ describe("the same", () => {
     }
     assert.isAbove(replayed, 400)
   })
+})
+
+describe("this version's machine", () => {
+  for (const audio of [false, true]) {
+    it(`replays its own recording, ${audio ? "with" : "without"} audio, masked`, () => {
+      const text = recorded(
+        story((number) => number % 4),
+        { audio },
+        Call
+      )
+      const result = Replay.run(Recording.parse(text))
+      assert.isTrue(result.same, result.same ? "" : Replay.explain(result.difference))
+      const commands = result.same ? result.commands.map((command) => command._tag) : []
+      for (const tag of ["ForwardAudio", "PlayAudio", "AddText", "ConfigureModel"]) assert.include(commands, tag)
+      assert.include(text, "0 0 0 * 0")
+      assert.notInclude(text, "4 1 A * 9")
+    })
+  }
 })
 
 describe("the first difference", () => {

@@ -38,7 +38,7 @@ describe("another agent", () => {
       WhatIf.describe(report),
       [
         "Up to 8.4 s nothing would have been different.",
-        'At 8.4 s (line 24, ModelSpeechStarted) the model would have been told nothing more where it was told Truncate {"session":0,"item":"item_1","contentIndex":0,"audioEndMs":8383}: ' +
+        'At 8.4 s (line 25, ModelSpeechStarted) the model would have been told nothing more where it was told Truncate {"session":0,"item":"item_1","contentIndex":0,"audioEndMs":8383}: ' +
           "from there on it would have answered differently, and the rest of the recording (0.4 s) is no evidence.",
         "With the recorded events played on, there would have been 0 interruptions instead of 1 and 0 truncations instead of 1."
       ].join("\n")

@@ -196,6 +196,13 @@ export const story = (jitter: (frame: number) => number = () => 0): ReadonlyArra
   frames(0, 30)
   now({ _tag: "ModelSessionUpdated", session: 0, input: { type: "audio/pcmu" }, output: null } as never)
   frames(30, 60)
+  now({
+    _tag: "ModelResponseCreated",
+    session: 0,
+    response: "resp_1",
+    request: null,
+    inConversation: true
+  } as never)
   for (let delta = 0; delta < 4; delta++) {
     now({
       _tag: "ModelAudio",
