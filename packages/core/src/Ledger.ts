@@ -113,7 +113,7 @@ interface Playback {
   /** Position of the last mark played. */
   readonly played: number
   /** When byte 0 would have begun, had playback never paused. */
-  readonly origin: Interval | null
+  readonly origin: Origin | null
   /** When the stretch began that is or was last heard. */
   readonly since: number | null
   /** Those not heard to their end. */
@@ -126,6 +126,11 @@ interface Playback {
 interface Interval {
   readonly earliest: number
   readonly latest: number
+}
+
+interface Origin extends Interval {
+  /** Told by a leading mark only: its audio may have arrived, and begun, a little after it. */
+  readonly leading: boolean
 }
 
 interface CutPlayback extends Playback {
@@ -402,7 +407,7 @@ const send = (ledger: Ledger, piece: Unsent, now: Moment, out: Array<Command>): 
 
 const echoOfPlayback = (ledger: Ledger, mark: OutstandingMark, index: number, now: Moment): readonly [Ledger, Echo] => {
   const { bytesPerMs, playback } = ledger
-  const told = originOf(mark, now, bytesPerMs)
+  const told = toldBy(mark, now, bytesPerMs)
   const expected = playback.origin === null ? null : middle(playback.origin) + mark.position / bytesPerMs
   const pauseMs = expected !== null && isLate(playback.origin, told) ? now.at - expected : 0
   const isPause = pauseMs >= PAUSE_MS
@@ -420,7 +425,7 @@ const echoOfPlayback = (ledger: Ledger, mark: OutstandingMark, index: number, no
       playback: {
         ...playback,
         played: mark.position,
-        origin: refined(playback.origin, told),
+        origin: originAfter(playback.origin, mark, told),
         since,
         segments: playback.segments.filter((segment) => segment.from + segment.bytes > mark.position),
         marks: playback.marks.slice(index + 1)
@@ -439,7 +444,7 @@ const echoOfCleared = (ledger: Ledger, number: number, now: Moment): readonly [L
     if (cut.silentAt !== null) continue
     const arrived: Interval = { earliest: now.at - now.uncertainty, latest: now.at + now.uncertainty }
     if (cut.probe === number) {
-      const silent = cut.flushed !== null && isDisjoint(cut.flushed, arrived) ? arrived : refined(cut.flushed, arrived)
+      const silent = agreed(cut.flushed, arrived)
       const at: Moment = { at: middle(silent), uncertainty: (silent.latest - silent.earliest) / 2 }
       return [
         {
@@ -453,17 +458,17 @@ const echoOfCleared = (ledger: Ledger, number: number, now: Moment): readonly [L
     const index = cut.marks.findIndex((mark) => mark.number === number)
     const mark = cut.marks[index]
     if (mark === undefined) continue
-    const told = originOf(mark, now, ledger.bytesPerMs)
+    const told = toldBy(mark, now, ledger.bytesPerMs)
     const early = cut.origin === null ? (mark.leading ? 0 : Infinity) : cut.origin.earliest - told.latest
     if (early > FLUSHED_AHEAD_MS) {
-      return [{ ...ledger, cuts: replaced(cut, { ...cut, flushed: refined(cut.flushed, arrived) }) }, STALE]
+      return [{ ...ledger, cuts: replaced(cut, { ...cut, flushed: agreed(cut.flushed, arrived) }) }, STALE]
     }
     const marks = cut.marks.slice(index + 1)
     if (early > 0) return [{ ...ledger, cuts: replaced(cut, { ...cut, marks }) }, STALE]
     const played: CutPlayback = {
       ...cut,
       played: mark.position,
-      origin: refined(cut.origin, told),
+      origin: originAfter(cut.origin, mark, told),
       since: cut.since ?? now.at,
       marks
     }
@@ -472,26 +477,34 @@ const echoOfCleared = (ledger: Ledger, number: number, now: Moment): readonly [L
   return [ledger, STALE]
 }
 
-/** What the echo of a mark says of byte 0: a leading one, that what follows it on the line begins here or soon after. */
-const originOf = (mark: OutstandingMark, now: Moment, bytesPerMs: number): Interval => ({
+/** What the echo of a mark says of byte 0. */
+const toldBy = (mark: OutstandingMark, now: Moment, bytesPerMs: number): Interval => ({
   earliest: now.at - now.uncertainty - mark.position / bytesPerMs,
-  latest: now.at + now.uncertainty * (mark.leading ? 2 : 1) - mark.position / bytesPerMs
+  latest: now.at + now.uncertainty - mark.position / bytesPerMs
 })
 
 const isLate = (origin: Interval | null, told: Interval): boolean => origin !== null && told.earliest > origin.latest
 
-const isDisjoint = (one: Interval, other: Interval): boolean =>
-  one.earliest > other.latest || one.latest < other.earliest
-
 /**
- * Where two intervals agree. A later one is a pause, and counts; one that is a little earlier shows that the bounds are
- * not quite hard, and the truth is taken to be between them.
+ * A later echo shows a pause, and counts. One that is a little too early shows that the bounds are not quite hard: the
+ * truth is taken to be between them.
  */
-const refined = (known: Interval | null, told: Interval): Interval => {
-  if (known === null || told.earliest > known.latest || told.latest < known.earliest - PAUSE_MS) return told
-  const one = Math.max(known.earliest, told.earliest)
-  const other = Math.min(known.latest, told.latest)
-  return one <= other ? { earliest: one, latest: other } : { earliest: other, latest: one }
+const originAfter = (origin: Origin | null, mark: OutstandingMark, told: Interval): Origin => {
+  if (origin === null || isLate(origin, told)) {
+    return mark.leading
+      ? { earliest: told.earliest, latest: told.latest + (told.latest - told.earliest) / 2, leading: true }
+      : { earliest: told.earliest, latest: told.latest, leading: false }
+  }
+  if (told.latest < origin.earliest - PAUSE_MS) return { ...told, leading: false }
+  const one = Math.max(origin.earliest, told.earliest)
+  const other = origin.leading ? told.latest : Math.min(origin.latest, told.latest)
+  return { earliest: Math.min(one, other), latest: Math.max(one, other), leading: false }
+}
+
+/** The first message of a burst arrives with the least delay: the later ones may only narrow what it told. */
+const agreed = (known: Interval | null, told: Interval): Interval => {
+  if (known === null || known.earliest > told.latest || known.latest < told.earliest) return told
+  return { earliest: Math.max(known.earliest, told.earliest), latest: Math.min(known.latest, told.latest) }
 }
 
 const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
