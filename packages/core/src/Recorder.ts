@@ -17,6 +17,7 @@ import type { Command, Summary } from "./Command.ts"
 import type { CarrierAudio, Event } from "./Event.ts"
 import * as Mask from "./Mask.ts"
 import * as Recording from "./Recording.ts"
+import type { Machine } from "./Replay.ts"
 
 export interface Options {
   /** The version of the software that hosts the call. */
@@ -149,6 +150,30 @@ export const make = (options: Options): Recorder => {
   }
 }
 
+/**
+ * The same call recorded again: the recording's events, answered by another machine. That is how a recording is brought
+ * up to date when the machine has changed on purpose. Throws where the recording has no header.
+ */
+export const again = <State>(recording: Recording.Recording, machine: Machine<State>): string => {
+  const { end, entries, header, problems } = recording
+  if (header === null) throw new Error(problems[0]?.text ?? "the file has no header")
+  const { masked, offhook: _, ...options } = header
+  const recorder = make({
+    ...options,
+    digits: !masked.includes("digits"),
+    numbers: !masked.includes("numbers"),
+    maxBytes: Number.POSITIVE_INFINITY
+  })
+  let [state, commands] = machine.initial(header.config)
+  let text = recorder.start(commands)
+  for (const { event } of entries) {
+    ;[state, commands] = machine.step(state, event)
+    text += recorder.add(event, commands)
+  }
+  text += recorder.finish()
+  return end.end === "complete" ? text : text.replace(lastLine, Recording.endLine(end))
+}
+
 interface OpenRun extends Recording.Run {
   every: number
   levels: string
@@ -222,6 +247,8 @@ const utf8Bytes = (text: string): number => {
   }
   return bytes
 }
+
+const lastLine = /.*\n$/
 
 /** 5 s of frames. */
 const longestRun = 250

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "vitest"
+import * as Call from "../src/Call.ts"
 import type { Event } from "../src/Event.ts"
 import * as Recorder from "../src/Recorder.ts"
 import * as Recording from "../src/Recording.ts"
@@ -209,5 +210,23 @@ describe("the end", () => {
       )
       assert.isTrue(Replay.run(recording, machine).same)
     }
+  })
+})
+
+describe("again", () => {
+  for (const options of [{}, { audio: true, digits: true, numbers: true }, { maxBytes: 7_000 }]) {
+    it(`by the same machine it is the same text: ${JSON.stringify(options)}`, () => {
+      const text = recorded(
+        story((number) => number % 3),
+        options
+      )
+      assert.strictEqual(Recorder.again(Recording.parse(text), machine), text)
+    })
+  }
+
+  it("by another it replays there", () => {
+    const again = Recorder.again(Recording.parse(recorded(story())), Call)
+    assert.isTrue(Replay.run(Recording.parse(again)).same)
+    assert.isFalse(Replay.run(Recording.parse(again), machine).same)
   })
 })
