@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
+import { G711 } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
-import * as G711 from "../src/G711.ts"
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 

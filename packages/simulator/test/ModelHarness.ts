@@ -1,17 +1,16 @@
 /** One session of the simulated model in virtual time, and the sounds to feed it. */
-import * as Base64 from "../src/Base64.ts"
-import * as G711 from "../src/G711.ts"
-import * as Brain from "../src/model/Brain.ts"
-import type { ServerEvent } from "../src/model/ServerEvent.ts"
-import * as Random from "../src/Random.ts"
-import * as SimModel from "../src/SimModel.ts"
+import type { ServerEvent } from "@offhook/simulator"
+import { Base64, Brain, G711, Random, SimModel } from "@offhook/simulator"
 
 export const SILENT_FRAME = Base64.encode(new Uint8Array(160).fill(G711.SILENCE))
 
 /** `ms` of syllables at about -20 dBFS: bursts of 180 ms of a 200 Hz tone with 60 ms pauses. */
 export const talk = (ms: number): Uint8Array =>
-  G711.encode(Array.from({ length: ms * 8 }, (_, i) =>
-    (i / 8) % 240 < 180 ? 4500 * Math.sin((2 * Math.PI * 200 * i) / 8000) : 0))
+  G711.encode(
+    Array.from({ length: ms * 8 }, (_, i) =>
+      (i / 8) % 240 < 180 ? 4500 * Math.sin((2 * Math.PI * 200 * i) / 8000) : 0
+    )
+  )
 
 export const silence = (ms: number): Uint8Array => new Uint8Array(ms * 8).fill(G711.SILENCE)
 
@@ -32,18 +31,28 @@ export const join = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return joined
 }
 
-export const clip = (ms: number, text = "one two three four five six seven eight nine ten"): Brain.Clip => ({ audio: talk(ms), text })
+/** Equality of bytes, without a difference of a million lines. */
+export const same = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
+
+export const clip = (ms: number, text = "one two three four five six seven eight nine ten"): Brain.Clip => ({
+  audio: talk(ms),
+  text
+})
 
 export const TELEPHONY = {
   type: "realtime",
   audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" } } }
 }
 
-export type EventOf<Type extends ServerEvent["type"]> = Extract<ServerEvent, { readonly type: Type }>
+export type EventOf<Type extends ServerEvent.ServerEvent["type"]> = Extract<
+  ServerEvent.ServerEvent,
+  { readonly type: Type }
+>
 
 export interface Harness {
   readonly model: SimModel.SimModel
-  readonly events: Array<ServerEvent & { readonly at?: number }>
+  readonly events: Array<ServerEvent.ServerEvent & { readonly at?: number }>
   readonly times: Array<number>
   readonly outputs: Array<SimModel.Output>
   readonly now: () => number
@@ -52,16 +61,28 @@ export interface Harness {
   /** Appends audio in 20 ms frames at real time. */
   readonly hear: (audio: Uint8Array) => void
   readonly advance: (ms: number) => void
-  /** Advances until nothing is scheduled but the session's end. */
+  /** Advances until nothing is scheduled within four seconds: not the session's end, not an idle timeout. */
   readonly settle: () => void
-  readonly of: <Type extends ServerEvent["type"]>(type: Type) => Array<EventOf<Type>>
+  readonly of: <Type extends ServerEvent.ServerEvent["type"]>(type: Type) => Array<EventOf<Type>>
   readonly types: () => Array<string>
-  readonly lastError: () => { readonly code: string | null; readonly message: string; readonly param: string | null; readonly event_id: string | null }
+  readonly lastError: () => {
+    readonly code: string | null
+    readonly message: string
+    readonly param: string | null
+    readonly event_id: string | null
+  }
 }
 
-export const open = (options: Partial<SimModel.Options> = {}, opened: Partial<{ model: string; refusal: SimModel.Refusal }> = {}): Harness => {
-  const model = SimModel.make({ seed: 1, brain: Brain.scripted([], { rest: { parts: [Brain.say(clip(2000))] } }), ...options })
-  const events: Array<ServerEvent> = []
+export const open = (
+  options: Partial<SimModel.Options> = {},
+  opened: Partial<{ model: string; refusal: SimModel.Refusal }> = {}
+): Harness => {
+  const model = SimModel.make({
+    seed: 1,
+    brain: Brain.scripted([], { rest: { parts: [Brain.say(clip(2000))] } }),
+    ...options
+  })
+  const events: Array<ServerEvent.ServerEvent> = []
   const times: Array<number> = []
   const outputs: Array<SimModel.Output> = []
   let now = 0
@@ -69,7 +90,7 @@ export const open = (options: Partial<SimModel.Options> = {}, opened: Partial<{ 
     for (const output of model.handle(input)) {
       outputs.push(output)
       if (output._tag !== "SendText") continue
-      events.push(JSON.parse(output.text) as ServerEvent)
+      events.push(JSON.parse(output.text) as ServerEvent.ServerEvent)
       times.push(output.at)
     }
   }
@@ -83,7 +104,7 @@ export const open = (options: Partial<SimModel.Options> = {}, opened: Partial<{ 
   }
   const text = (text: string) => handle({ _tag: "TextReceived", at: now, text })
   const send = (event: object) => text(JSON.stringify(event))
-  const of = <Type extends ServerEvent["type"]>(type: Type) =>
+  const of = <Type extends ServerEvent.ServerEvent["type"]>(type: Type) =>
     events.filter((event): event is EventOf<Type> => event.type === type)
   handle({ _tag: "Opened", at: 0, model: "gpt-realtime-2.1", ...opened })
   return {
@@ -102,7 +123,7 @@ export const open = (options: Partial<SimModel.Options> = {}, opened: Partial<{ 
     },
     advance,
     settle: () => {
-      for (let next = model.nextDeadline(); next !== undefined && next - now < 120_000; next = model.nextDeadline()) {
+      for (let next = model.nextDeadline(); next !== undefined && next - now < 4_000; next = model.nextDeadline()) {
         advance(next - now)
       }
     },
@@ -113,7 +134,10 @@ export const open = (options: Partial<SimModel.Options> = {}, opened: Partial<{ 
 }
 
 /** A session configured for the telephone, its greeting events taken away. */
-export const telephone = (options: Partial<SimModel.Options> = {}, audio: { input?: object; output?: object } = {}): Harness => {
+export const telephone = (
+  options: Partial<SimModel.Options> = {},
+  audio: { input?: object; output?: object } = {}
+): Harness => {
   const harness = open(options)
   harness.send({
     type: "session.update",
@@ -130,6 +154,9 @@ export const telephone = (options: Partial<SimModel.Options> = {}, audio: { inpu
 }
 
 export const deltas = (harness: Harness, itemId?: string): Uint8Array =>
-  join(...harness.of("response.output_audio.delta")
-    .filter((event) => itemId === undefined || event.item_id === itemId)
-    .map((event) => Base64.decode(event.delta)!))
+  join(
+    ...harness
+      .of("response.output_audio.delta")
+      .filter((event) => itemId === undefined || event.item_id === itemId)
+      .map((event) => Base64.decode(event.delta)!)
+  )

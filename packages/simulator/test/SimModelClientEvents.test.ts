@@ -1,6 +1,6 @@
 /** What the simulated model refuses, and that a refusal changes nothing (protocols.md E.2, E.4, E.9). */
+import { Base64 } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
-import * as Base64 from "../src/Base64.ts"
 import * as H from "./ModelHarness.ts"
 
 const refused = (harness: H.Harness, event: object | string) => {
@@ -17,30 +17,42 @@ const refused = (harness: H.Harness, event: object | string) => {
   return harness.lastError()
 }
 
-const update = (session: object) => ({ type: "session.update", event_id: "mine", session: { type: "realtime", ...session } })
+const update = (session: object) => ({
+  type: "session.update",
+  event_id: "mine",
+  session: { type: "realtime", ...session }
+})
 
 describe("client events", () => {
   it.each([
     ["{", "invalid_json", null],
-    ["[]", "invalid_type", ""],
-    ["null", "invalid_type", ""],
+    ["[]", "invalid_type", null],
+    ["null", "invalid_type", null],
     ["{}", "missing_required_parameter", "type"],
-    ["{\"type\":\"response.creat\"}", "invalid_value", "type"],
-    ["{\"type\":7}", "invalid_type", "type"],
-    ["{\"type\":\"__proto__\"}", "invalid_value", "type"],
-    ["{\"type\":\"input_audio_buffer.commit\",\"force\":true}", "unknown_parameter", "force"],
-    ["{\"type\":\"input_audio_buffer.append\"}", "missing_required_parameter", "audio"],
-    ["{\"type\":\"input_audio_buffer.append\",\"audio\":3}", "invalid_type", "audio"],
-    ["{\"type\":\"input_audio_buffer.append\",\"audio\":\"not base64!\"}", "invalid_value", "audio"],
-    ["{\"type\":\"response.create\",\"event_id\":5}", "invalid_type", "event_id"],
-    ["{\"type\":\"conversation.item.truncate\",\"item_id\":\"a\",\"content_index\":0,\"audio_end_ms\":1.5}", "invalid_type", "audio_end_ms"],
+    ['{"type":"response.creat"}', "invalid_value", "type"],
+    ['{"type":7}', "invalid_type", "type"],
+    ['{"type":"__proto__"}', "invalid_value", "type"],
+    ['{"type":"input_audio_buffer.commit","force":true}', "unknown_parameter", "force"],
+    ['{"type":"input_audio_buffer.append"}', "missing_required_parameter", "audio"],
+    ['{"type":"input_audio_buffer.append","audio":3}', "invalid_type", "audio"],
+    ['{"type":"input_audio_buffer.append","audio":"not base64!"}', "invalid_value", "audio"],
+    ['{"type":"response.create","event_id":5}', "invalid_type", "event_id"],
     [
-      "{\"type\":\"conversation.item.truncate\",\"item_id\":\"a\",\"content_index\":0,\"audio_end_ms\":-1}",
+      '{"type":"conversation.item.truncate","item_id":"a","content_index":0,"audio_end_ms":1.5}',
+      "invalid_type",
+      "audio_end_ms"
+    ],
+    [
+      '{"type":"conversation.item.truncate","item_id":"a","content_index":0,"audio_end_ms":-1}',
       "integer_below_min_value",
       "audio_end_ms"
     ],
-    ["{\"type\":\"conversation.item.truncate\",\"item_id\":\"a\",\"audio_end_ms\":1}", "missing_required_parameter", "content_index"],
-    ["{\"type\":\"output_audio_buffer.clear\"}", "invalid_value", "type"]
+    [
+      '{"type":"conversation.item.truncate","item_id":"a","audio_end_ms":1}',
+      "missing_required_parameter",
+      "content_index"
+    ],
+    ['{"type":"output_audio_buffer.clear"}', "invalid_value", "type"]
   ])("refuses %s", (text, code, param) => {
     const error = refused(H.telephone(), text)
     assert.deepStrictEqual([error.code, error.param], [code, param])
@@ -64,7 +76,10 @@ describe("client events", () => {
 
   it("refuses more than 15 MiB of audio in one append", () => {
     const harness = H.telephone()
-    const error = refused(harness, { type: "input_audio_buffer.append", audio: "/".repeat(((15 * 1024 * 1024) / 3) * 4 + 4) })
+    const error = refused(harness, {
+      type: "input_audio_buffer.append",
+      audio: "/".repeat(((15 * 1024 * 1024) / 3) * 4 + 4)
+    })
     assert.strictEqual(error.param, "audio")
     assert.strictEqual(harness.model.received.length(), 0)
   })
@@ -79,8 +94,18 @@ describe("client events", () => {
 describe("session.update", () => {
   it.each([
     ["no session", { type: "session.update" }, "missing_required_parameter", "session"],
-    ["no type", { type: "session.update", session: { instructions: "x" } }, "missing_required_parameter", "session.type"],
-    ["a transcription session", { type: "session.update", session: { type: "transcription" } }, "invalid_value", "session.type"],
+    [
+      "no type",
+      { type: "session.update", session: { instructions: "x" } },
+      "missing_required_parameter",
+      "session.type"
+    ],
+    [
+      "a transcription session",
+      { type: "session.update", session: { type: "transcription" } },
+      "invalid_value",
+      "session.type"
+    ],
     ["beta's modalities", update({ modalities: ["audio"] }), "unknown_parameter", "session.modalities"],
     ["beta's turn_detection", update({ turn_detection: null }), "unknown_parameter", "session.turn_detection"],
     ["beta's format", update({ input_audio_format: "g711_ulaw" }), "unknown_parameter", "session.input_audio_format"],
@@ -104,8 +129,18 @@ describe("session.update", () => {
       "unknown_parameter",
       "session.audio.input.format.rate"
     ],
-    ["a format by name", update({ audio: { input: { format: "audio/pcmu" } } }), "invalid_type", "session.audio.input.format"],
-    ["an unknown voice", update({ audio: { output: { voice: "bob" } } }), "invalid_value", "session.audio.output.voice"],
+    [
+      "a format by name",
+      update({ audio: { input: { format: "audio/pcmu" } } }),
+      "invalid_type",
+      "session.audio.input.format"
+    ],
+    [
+      "an unknown voice",
+      update({ audio: { output: { voice: "bob" } } }),
+      "invalid_value",
+      "session.audio.output.voice"
+    ],
     ["speed 2", update({ audio: { output: { speed: 2 } } }), "decimal_above_max_value", "session.audio.output.speed"],
     [
       "a threshold for semantic_vad",
@@ -131,7 +166,12 @@ describe("session.update", () => {
       "unknown_parameter",
       "session.tools[0].function"
     ],
-    ["strict", update({ tools: [{ type: "function", name: "f", strict: true }] }), "unknown_parameter", "session.tools[0].strict"],
+    [
+      "strict",
+      update({ tools: [{ type: "function", name: "f", strict: true }] }),
+      "unknown_parameter",
+      "session.tools[0].strict"
+    ],
     ["0 output tokens", update({ max_output_tokens: 0 }), "integer_below_min_value", "session.max_output_tokens"],
     ["another model", update({ model: "gpt-realtime-1.5" }), "invalid_value", "session.model"],
     ["instructions null", update({ instructions: null }), "invalid_type", "session.instructions"]
@@ -213,7 +253,12 @@ describe("response.create, fields", () => {
     ["17 pairs of metadata", create({ metadata: pairs(17) }), "object_above_max_properties", "response.metadata"],
     ["a number in metadata", create({ metadata: { a: 1 } }), "invalid_type", "response.metadata.a"],
     ["a value of 513", create({ metadata: { a: "x".repeat(513) } }), "string_above_max_length", "response.metadata.a"],
-    ["a key of 65", create({ metadata: { ["k".repeat(65)]: "x" } }), "invalid_value", `response.metadata.${"k".repeat(65)}`],
+    [
+      "a key of 65",
+      create({ metadata: { ["k".repeat(65)]: "x" } }),
+      "invalid_value",
+      `response.metadata.${"k".repeat(65)}`
+    ],
     ["beta's modalities", create({ modalities: ["audio"] }), "unknown_parameter", "response.modalities"],
     ["another conversation", create({ conversation: "conv_1" }), "invalid_value", "response.conversation"],
     [
@@ -229,7 +274,10 @@ describe("response.create, fields", () => {
 })
 
 describe("input_audio_buffer", () => {
-  const append = (bytes: number) => ({ type: "input_audio_buffer.append", audio: Base64.encode(new Uint8Array(bytes).fill(255)) })
+  const append = (bytes: number) => ({
+    type: "input_audio_buffer.append",
+    audio: Base64.encode(new Uint8Array(bytes).fill(255))
+  })
 
   it("refuses to commit less than 100 ms", () => {
     const harness = H.telephone()

@@ -1,8 +1,6 @@
 /** Items and turns of the simulated model: create, delete, retrieve, truncate, and what it hears (protocols.md E.7, E.8). */
+import { Base64, Brain, Conversation } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
-import * as Base64 from "../src/Base64.ts"
-import * as Brain from "../src/model/Brain.ts"
-import * as Conversation from "../src/model/Conversation.ts"
 import * as H from "./ModelHarness.ts"
 
 const userText = (text: string, id?: string) => ({
@@ -45,8 +43,14 @@ describe("conversation.item.create", () => {
   it.each([
     ["a system text", { type: "message", role: "system", content: [{ type: "input_text", text: "hi" }] }],
     ["a user text", userText("hi")],
-    ["a user audio", { type: "message", role: "user", content: [{ type: "input_audio", audio: H.SILENT_FRAME, transcript: "x" }] }],
-    ["an image", { type: "message", role: "user", content: [{ type: "input_image", image_url: "data:image/png;base64,AA==" }] }],
+    [
+      "a user audio",
+      { type: "message", role: "user", content: [{ type: "input_audio", audio: H.SILENT_FRAME, transcript: "x" }] }
+    ],
+    [
+      "an image",
+      { type: "message", role: "user", content: [{ type: "input_image", image_url: "data:image/png;base64,AA==" }] }
+    ],
     ["an assistant text", { type: "message", role: "assistant", content: [{ type: "output_text", text: "hi" }] }],
     ["a function call", { type: "function_call", name: "f", call_id: "call_1", arguments: "{}" }],
     ["an approval", { type: "mcp_approval_response", id: "a", approval_request_id: "b", approve: true }]
@@ -59,11 +63,27 @@ describe("conversation.item.create", () => {
   })
 
   it.each([
-    ["assistant audio", { type: "message", role: "assistant", content: [{ type: "output_audio", audio: "" }] }, "item.content[0].type"],
-    ["beta's assistant text", { type: "message", role: "assistant", content: [{ type: "text", text: "" }] }, "item.content[0].type"],
-    ["a user's output text", { type: "message", role: "user", content: [{ type: "output_text", text: "" }] }, "item.content[0].type"],
+    [
+      "assistant audio",
+      { type: "message", role: "assistant", content: [{ type: "output_audio", audio: "" }] },
+      "item.content[0].type"
+    ],
+    [
+      "beta's assistant text",
+      { type: "message", role: "assistant", content: [{ type: "text", text: "" }] },
+      "item.content[0].type"
+    ],
+    [
+      "a user's output text",
+      { type: "message", role: "user", content: [{ type: "output_text", text: "" }] },
+      "item.content[0].type"
+    ],
     ["an unknown type", { type: "note" }, "item.type"],
-    ["audio that is not base64", { type: "message", role: "user", content: [{ type: "input_audio", audio: "*" }] }, "item.content[0].audio"]
+    [
+      "audio that is not base64",
+      { type: "message", role: "user", content: [{ type: "input_audio", audio: "*" }] },
+      "item.content[0].audio"
+    ]
   ])("refuses %s", (_, item, param) => refuses(H.telephone(), create(item), "invalid_value", param))
 
   it("places items at the end, after another, and first", () => {
@@ -72,7 +92,10 @@ describe("conversation.item.create", () => {
     harness.send(create(userText("2", "two")))
     harness.send(create(userText("3", "three"), "one"))
     harness.send(create(userText("4", "four"), "root"))
-    assert.deepStrictEqual(harness.model.items.map((item) => item.id), ["four", "one", "three", "two"])
+    assert.deepStrictEqual(
+      harness.model.items.map((item) => item.id),
+      ["four", "one", "three", "two"]
+    )
     assert.deepStrictEqual(
       harness.of("conversation.item.added").map((event) => event.previous_item_id),
       [null, "one", "one", null]
@@ -158,7 +181,10 @@ describe("conversation.item.truncate", () => {
     assert.strictEqual(harness.lastError().message, "Audio content of 700ms is already shorter than 701ms")
   })
 
-  it.each([[true, "conversation.item.truncated"], [false, "error"]])("truncates to 0 ms: %s", (truncateToZero, type) => {
+  it.each([
+    [true, "conversation.item.truncated"],
+    [false, "error"]
+  ])("truncates to 0 ms: %s", (truncateToZero, type) => {
     const { harness, itemId } = answered({ truncateToZero })
     harness.send(truncate(itemId, 0))
     assert.strictEqual(harness.events.at(-1)?.type, type)
@@ -167,13 +193,18 @@ describe("conversation.item.truncate", () => {
   it("refuses text, user items and content that is not there", () => {
     const { harness, itemId } = answered()
     harness.send(create(userText("hi", "user")))
-    harness.send(create({ type: "message", role: "assistant", id: "text", content: [{ type: "output_text", text: "x" }] }))
+    harness.send(
+      create({ type: "message", role: "assistant", id: "text", content: [{ type: "output_text", text: "x" }] })
+    )
     refuses(harness, truncate("user", 0), "invalid_value", "item_id")
     refuses(harness, truncate("text", 0), "invalid_value", "item_id")
     refuses(harness, truncate(itemId, 0, 1), "invalid_value", "content_index")
   })
 
-  it.each([[true, "conversation.item.truncated"], [false, "error"]])("edits an item before its response is done: %s", (editBeforeDone, type) => {
+  it.each([
+    [true, "conversation.item.truncated"],
+    [false, "error"]
+  ])("edits an item before its response is done: %s", (editBeforeDone, type) => {
     const harness = H.telephone({ choices: { editBeforeDone } })
     harness.send({ type: "response.create" })
     while (harness.of("response.output_audio.delta").length === 0) harness.advance(10)
@@ -248,13 +279,20 @@ describe("a turn of the caller", () => {
   })
 
   it("waits as long as the session says", () => {
-    const harness = H.telephone({}, { input: { turn_detection: { type: "server_vad", silence_duration_ms: 200, prefix_padding_ms: 0 } } })
+    const harness = H.telephone(
+      {},
+      { input: { turn_detection: { type: "server_vad", silence_duration_ms: 200, prefix_padding_ms: 0 } } }
+    )
     turn(harness)
     assert.strictEqual(harness.of("input_audio_buffer.speech_started")[0]?.audio_start_ms, 1000)
     assert.strictEqual(harness.of("input_audio_buffer.speech_stopped")[0]?.audio_end_ms, 1860)
   })
 
-  it.each([["high", 250], ["auto", 500], ["low", 1000]] as const)("semantic_vad, %s: waits %d ms after a sentence", (eagerness, wait) => {
+  it.each([
+    ["high", 250],
+    ["auto", 500],
+    ["low", 1000]
+  ] as const)("semantic_vad, %s: waits %d ms after a sentence", (eagerness, wait) => {
     const harness = H.telephone({}, { input: { turn_detection: { type: "semantic_vad", eagerness } } })
     harness.hear(H.join(H.talk(2100), H.silence(2000)))
     assert.strictEqual(harness.of("input_audio_buffer.speech_stopped")[0]?.audio_end_ms, 2100 + wait)
@@ -278,7 +316,10 @@ describe("a turn of the caller", () => {
     const completed = types.indexOf("conversation.item.input_audio_transcription.completed")
     assert.isAbove(completed, types.indexOf("response.created"))
     assert.strictEqual(
-      harness.of("conversation.item.input_audio_transcription.delta").map((event) => event.delta).join(""),
+      harness
+        .of("conversation.item.input_audio_transcription.delta")
+        .map((event) => event.delta)
+        .join(""),
       "What time do you open?"
     )
     const part = harness.model.items[0]?.content[0]

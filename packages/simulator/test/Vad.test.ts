@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
+import { G711, Vad } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
-import * as G711 from "../src/G711.ts"
-import * as Vad from "../src/model/Vad.ts"
 import * as H from "./ModelHarness.ts"
 
 const SETTINGS: Vad.Settings = { threshold: 0.5, prefixMs: 300, silenceMs: () => 500 }
@@ -35,7 +34,8 @@ describe("Vad", () => {
     const audio = H.join(H.silence(330), H.talk(900), H.silence(700), H.talk(420), H.silence(900))
     const expected = listen(audio)
     assert.strictEqual(expected.length, 4)
-    for (const frame of [1, 79, 160, 801, audio.length]) assert.deepStrictEqual(listen(audio, SETTINGS, frame), expected)
+    for (const frame of [1, 79, 160, 801, audio.length])
+      assert.deepStrictEqual(listen(audio, SETTINGS, frame), expected)
   })
 
   it("never starts before the audio that an earlier speech used", () => {
@@ -66,7 +66,10 @@ describe("Vad", () => {
   it("hears a quiet voice over line noise once", () => {
     const quiet = G711.encode(Array.from(H.talk(900), (byte) => G711.DECODED[byte]! / 6))
     const changes = listen(H.join(H.noise(1000, -58), quiet, H.noise(1000, -58)))
-    assert.deepStrictEqual(changes.map((change) => change._tag), ["Started", "Stopped"])
+    assert.deepStrictEqual(
+      changes.map((change) => change._tag),
+      ["Started", "Stopped"]
+    )
   })
 
   it("needs a louder voice at a higher threshold", () => {
@@ -130,18 +133,26 @@ describe.skipIf(!installed && !required)("Vad, human voice", () => {
 
   it.each(phrases)("hears %s once", (name) => {
     const changes = listen(H.join(H.silence(1000), G711.encode(samples(name)), H.silence(1000)))
-    assert.deepStrictEqual(changes.map((change) => change._tag), ["Started", "Stopped"])
+    assert.deepStrictEqual(
+      changes.map((change) => change._tag),
+      ["Started", "Stopped"]
+    )
   })
 
   it.each(phrases)("hears %s once over line noise, ten dB softer", (name) => {
     const line = H.noise(12_000, -58)
     const voice = samples(name)
     const mixed = G711.encode(
-      Array.from({ length: voice.length + 16_000 }, (_, i) =>
-        G711.DECODED[line[i % line.length]!]! + (voice[i - 8000] ?? 0) * 0.316)
+      Array.from(
+        { length: voice.length + 16_000 },
+        (_, i) => G711.DECODED[line[i % line.length]!]! + (voice[i - 8000] ?? 0) * 0.316
+      )
     )
     const changes = listen(mixed)
-    assert.deepStrictEqual(changes.map((change) => change._tag), ["Started", "Stopped"])
+    assert.deepStrictEqual(
+      changes.map((change) => change._tag),
+      ["Started", "Stopped"]
+    )
   })
 
   it("hears every word of a conversation of phrases, one turn each", () => {

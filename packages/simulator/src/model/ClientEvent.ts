@@ -295,7 +295,8 @@ export const decode = (text: string): Decoded => {
   const failure = anyEvent(value, "") ?? tooMuchAudio(value as Json)
   if (failure === undefined) return { ok: true, event: value as ClientEvent }
   const id = typeof value === "object" && value !== null ? (value as Json)["event_id"] : undefined
-  return { ok: false, failure, eventId: typeof id === "string" ? id : null }
+  const param = failure.param === "" ? null : failure.param
+  return { ok: false, failure: { ...failure, param }, eventId: typeof id === "string" ? id : null }
 }
 
 const tooMuchAudio = (event: Json): Failure | undefined =>

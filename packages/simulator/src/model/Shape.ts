@@ -32,7 +32,7 @@ const describe = (value: unknown): string => {
 
 const invalidType = (path: string, expected: string, value: unknown): Failure => ({
   code: "invalid_type",
-  message: `Invalid type for '${path}': expected ${expected}, but got ${describe(value)} instead.`,
+  message: `Invalid type for '${path === "" ? "event" : path}': expected ${expected}, but got ${describe(value)} instead.`,
   param: path
 })
 

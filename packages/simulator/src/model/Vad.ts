@@ -84,7 +84,7 @@ export const make = (): Vad => {
         if (voiced >= ONSET_WINDOWS) {
           speaking = true
           silent = 0
-          voiced = 0
+          voiced = RESUME_WINDOWS
           startMs = Math.max(floorMs, onsetMs - settings!.prefixMs)
           change = { _tag: "Started", startMs, atMs: endMs }
         }
@@ -97,7 +97,7 @@ export const make = (): Vad => {
       voiced = 0
       silent++
     }
-    if (speaking && silent * WINDOW_MS >= settings!.silenceMs(endMs - silent * WINDOW_MS - startMs)) {
+    if (speaking && silent > 0 && silent * WINDOW_MS >= settings!.silenceMs(endMs - silent * WINDOW_MS - startMs)) {
       speaking = false
       voiced = 0
       floorMs = endMs
