@@ -94,8 +94,9 @@ export const classify = (error: Pick<ModelError, "code" | "message" | "type">): 
   )?.fault ?? "note"
 
 /**
- * What the close of the model's socket means. The reason may name an error's code (`invalid_request_error.invalid_api_key`),
- * which is then more exact than the close code. Codes that nobody lists are taken for the network's.
+ * What the close of the model's socket means. The reason may end in an error's code, as in
+ * `invalid_request_error.invalid_api_key`, which is then more exact than the close code. Codes that nobody lists are
+ * taken for the network's.
  */
 export const classifyClose = (code: number, reason: string): "end" | "renew" => {
   const named = classify({ type: "", code: reason.slice(reason.lastIndexOf(".") + 1), message: "" })

@@ -3,8 +3,8 @@
  * agent, the text that was generated, the part of it that was sent, and the part of it that was heard.
  *
  * An item is a place in the model's conversation. Its turns (one of a caller's item, one for each audio content of an
- * agent's in which anything was said) settle once they are final and everything before them has left. Links are items without a turn: function
- * calls, their outputs, system texts; they only carry the order.
+ * agent's in which anything was said) settle once they are final and everything before them has left. Links are items
+ * without a turn: function calls, their outputs, system texts; they only carry the order.
  *
  * Order. Items stand in the chain of `previous_item_id`, however they arrive: a new item goes behind its predecessor,
  * and items that were waiting for it go behind it. An item that was never heard is skipped on the way, for the model
@@ -13,12 +13,15 @@
  * Text and audio. The text of an item runs ahead of its audio, so text that arrives when `b` bytes of audio had been
  * received is spoken after `b`: an anchor, an upper bound on what is spoken by then. Where the text is at `b` bytes is
  * estimated by the lowest line that can be drawn: the largest convex curve from the start of the item to its end that
- * lies under every anchor. Speech at a steady rate is met exactly, however far ahead its text came.
+ * lies under every anchor. Speech at a steady rate is met exactly, however far ahead its text came. Of an item whose
+ * generation was cancelled the end is where it stopped, so that text which was ahead of the audio then still counts.
  *
  * Invariants
  * 1. Turns settle in order, each once. A caller's turn waits at most 10 s for its transcription (then its text is null)
- *    and its place in the chain, an agent's for `spoken`. An agent's item that brings neither text nor audio for 10 s is a link.
- * 2. `heard` begins as `sent` does, and `sent` as `generated`; each ends at a word, and in " …" where something is missing.
+ *    and for its place in the chain, an agent's for `spoken`. An agent's item that brings neither text nor audio for
+ *    10 s is a link.
+ * 2. `heard` begins as `sent` does, and `sent` as `generated`; each ends at a word, and in " …" where something is
+ *    missing.
  * 3. Bounded: 8,192 characters of text an item, 128 anchors a content, 16 contents an item, 128 items waiting (beyond
  *    them the first is settled with what is known), 64 turns of 32,768 characters together in the tail.
  */
