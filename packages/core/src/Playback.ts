@@ -1,0 +1,235 @@
+/**
+ * One generation of audio in the carrier's play buffer: everything sent between two clears, and how far it was heard.
+ *
+ * Words. The *segments* of a playback lie end to end on one line of bytes; a *position* is a place on that line. A
+ * *mark* stands at a position and is echoed when everything before it was played. A *leading* mark stands before audio
+ * that may find the buffer empty: nothing after it is heard before its echo. A *stretch* is a time during which the
+ * caller heard us without a pause.
+ *
+ * Theory. The buffer plays in real time, so each echo says when byte 0 would have begun had nothing paused: the
+ * *origin*, an interval because the moment of an echo is one. Echoes of one continuous run must agree, so their
+ * intervals are intersected. One that is later than all before shows a pause (a leading mark: the buffer had been
+ * empty; another: an underrun) and the origin is what it says. Then position = (moment - origin) x bytes per ms.
+ *
+ * 1. A position never passes the next mark that is not echoed, nor falls behind the last that is: for moments that do
+ *    not go back it never decreases.
+ * 2. A leading mark bounds the origin from below only: its audio may arrive, and begin, a little after it.
+ */
+
+import type { Moment } from "./CarrierClock.ts"
+
+/** What identifies an item's audio. */
+export interface Key {
+  readonly session: number
+  readonly item: string
+  readonly contentIndex: number
+}
+
+/** A run of bytes of one item, played in one piece. */
+export interface Segment extends Key {
+  /** Position of its first byte. */
+  readonly from: number
+  readonly bytes: number
+}
+
+export interface OutstandingMark {
+  readonly number: number
+  readonly position: number
+  readonly leading: boolean
+  /** A leading mark behind which the item before it goes on. */
+  readonly within: boolean
+  readonly sentAt: number
+}
+
+/** A time known to lie between two, carrier ms. */
+export interface Interval {
+  readonly earliest: number
+  readonly latest: number
+}
+
+interface Origin extends Interval {
+  /** Told by a leading mark alone. */
+  readonly leading: boolean
+}
+
+/** Carrier ms. */
+export interface Stretch {
+  readonly from: number
+  readonly to: number
+}
+
+export interface Playback {
+  readonly generation: number
+  readonly bytesPerMs: number
+  /** Bytes sent: the end of the line. */
+  readonly sent: number
+  /** Position of the last mark played. */
+  readonly played: number
+  readonly origin: Origin | null
+  /** When the stretch began that is or was last heard. */
+  readonly since: number | null
+  /** Those not played to their end. */
+  readonly segments: ReadonlyArray<Segment>
+  /** Not echoed, in order. */
+  readonly marks: ReadonlyArray<OutstandingMark>
+}
+
+/** What an echo showed. */
+export interface Played {
+  /** Silence until here since the audio before the mark should have been played, ms; 0 below a frame. */
+  readonly pauseMs: number
+  /** Playback begins here: the mark leads, and there was silence before it. */
+  readonly begins: boolean
+  /** The stretch that was over before this echo. */
+  readonly closed: Stretch | null
+}
+
+export const empty = (generation: number, bytesPerMs: number): Playback => ({
+  generation,
+  bytesPerMs,
+  sent: 0,
+  played: 0,
+  origin: null,
+  since: null,
+  segments: [],
+  marks: []
+})
+
+/** A mark was played: everything before it was heard. `index` is its place among the outstanding. */
+export const play = (
+  playback: Playback,
+  mark: OutstandingMark,
+  index: number,
+  now: Moment
+): readonly [Playback, Played] => {
+  const { bytesPerMs, origin } = playback
+  const told = originTold(playback, mark, now)
+  const due = origin === null ? null : middle(origin) + mark.position / bytesPerMs
+  const lateMs = due !== null && isLate(origin, told) ? now.at - due : 0
+  const pauseMs = lateMs >= PAUSE_MS ? lateMs : 0
+  const begins = mark.leading && (origin === null || pauseMs > 0)
+  const isNewStretch = playback.since === null || (begins && !(mark.within && pauseMs < JOINED_BELOW_MS))
+  return [
+    {
+      ...playback,
+      played: mark.position,
+      origin: originAfter(origin, mark, told),
+      since: isNewStretch
+        ? now.at - (mark.leading ? 0 : (mark.position - playback.played) / bytesPerMs)
+        : playback.since,
+      segments: playback.segments.filter((segment) => segment.from + segment.bytes > mark.position),
+      marks: playback.marks.slice(index + 1)
+    },
+    {
+      pauseMs,
+      begins,
+      closed: isNewStretch && playback.since !== null && due !== null ? { from: playback.since, to: due } : null
+    }
+  ]
+}
+
+/** How much too early the echo of a mark is for having been played, ms; below 0 it is not. */
+export const earlyMs = (playback: Playback, mark: OutstandingMark, now: Moment): number => {
+  if (playback.origin === null) return mark.leading ? -1 : Number.MAX_VALUE
+  return playback.origin.earliest - originTold(playback, mark, now).latest
+}
+
+/** Position heard at a moment, by all that is known. */
+export const positionAt = (playback: Playback, at: number): number =>
+  clamped(playback, at, playback.marks[0]?.position ?? playback.sent)
+
+/** Position expected at a moment before which the marks that were played may not have come back yet. */
+export const positionExpected = (playback: Playback, at: number): number => clamped(playback, at, stop(playback))
+
+/** Bytes of an item heard at a position. */
+export const heardOf = (playback: Playback, key: Key, position: number): number =>
+  playback.segments.reduce(
+    (heard, segment) =>
+      isSame(segment, key) ? heard + Math.max(0, Math.min(segment.bytes, position - segment.from)) : heard,
+    0
+  )
+
+/** When the last byte sent will have been played, carrier ms. */
+export const endOf = (playback: Playback, roundTrip: number): number => {
+  const { bytesPerMs, marks, origin, sent } = playback
+  const known = origin === null ? -Infinity : middle(origin) + sent / bytesPerMs
+  return marks.reduce(
+    (end, mark, index) =>
+      mark.leading || (origin === null && index === 0)
+        ? Math.max(end, mark.sentAt + roundTrip + (sent - mark.position) / bytesPerMs)
+        : end,
+    known
+  )
+}
+
+/** When the present stretch began, or null when nothing plays. */
+export const sinceOf = (playback: Playback): number | null => {
+  const next = playback.marks[0]
+  return next === undefined || (next.leading && next.position === playback.played) ? null : playback.since
+}
+
+/** The last stretch, whether it is over or not. While an echo is overdue it lasts. */
+export const stretchOf = (playback: Playback, now: Moment, overdueMs: number): Stretch | null => {
+  if (playback.since === null || playback.origin === null) return null
+  const next = playback.marks[0]
+  const end = middle(playback.origin) + stop(playback) / playback.bytesPerMs
+  const isOverdue = next !== undefined && !next.leading && now.at > end && now.at <= end + overdueMs
+  return { from: playback.since, to: isOverdue ? now.at : end }
+}
+
+export const isSame = (one: Key, other: Key): boolean =>
+  one.item === other.item && one.session === other.session && one.contentIndex === other.contentIndex
+
+export const keyOf = ({ session, item, contentIndex }: Key): Key => ({ session, item, contentIndex })
+
+export const intervalOf = (moment: Moment): Interval => ({
+  earliest: moment.at - moment.uncertainty,
+  latest: moment.at + moment.uncertainty
+})
+
+export const momentOf = (interval: Interval): Moment => ({
+  at: middle(interval),
+  uncertainty: (interval.latest - interval.earliest) / 2
+})
+
+/** Two tellings of one moment; when they contradict each other the second counts. */
+export const agreed = (known: Interval | null, told: Interval): Interval => {
+  if (known === null || known.earliest > told.latest || known.latest < told.earliest) return told
+  return { earliest: Math.max(known.earliest, told.earliest), latest: Math.min(known.latest, told.latest) }
+}
+
+export const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
+
+const originTold = ({ bytesPerMs }: Playback, mark: OutstandingMark, now: Moment): Interval => ({
+  earliest: now.at - now.uncertainty - mark.position / bytesPerMs,
+  latest: now.at + now.uncertainty - mark.position / bytesPerMs
+})
+
+const isLate = (origin: Interval | null, told: Interval): boolean => origin !== null && told.earliest > origin.latest
+
+/** An echo that is a little too early shows that bounds are not quite hard: the truth is taken to be between them. */
+const originAfter = (origin: Origin | null, mark: OutstandingMark, told: Interval): Origin => {
+  const { earliest, latest } = told
+  if (origin === null || isLate(origin, told)) {
+    return mark.leading
+      ? { earliest, latest: latest + (latest - earliest) / 2, leading: true }
+      : { earliest, latest, leading: false }
+  }
+  if (latest < origin.earliest - PAUSE_MS) return { earliest, latest, leading: false }
+  const one = Math.max(origin.earliest, earliest)
+  const other = origin.leading ? latest : Math.min(origin.latest, latest)
+  return { earliest: Math.min(one, other), latest: Math.max(one, other), leading: false }
+}
+
+const clamped = (playback: Playback, at: number, limit: number): number =>
+  playback.origin === null
+    ? playback.played
+    : Math.max(playback.played, Math.min(limit, Math.floor((at - middle(playback.origin)) * playback.bytesPerMs)))
+
+/** Where playback stops by itself: before a leading mark that is not echoed, or where nothing more was sent. */
+const stop = (playback: Playback): number => playback.marks.find((mark) => mark.leading)?.position ?? playback.sent
+
+/** A pause shorter than a frame is no pause. */
+const PAUSE_MS = 20
+/** A shorter pause inside one item does not end a stretch. */
+const JOINED_BELOW_MS = 500
