@@ -3,15 +3,18 @@ import { defineWorkspace } from "vitest/config"
 /** Packages are tested from their sources: this export condition stands first in each package.json. */
 const conditions = ["@offhook/source"]
 
-const project = (directory: string) => ({
+const project = (name: string, root = `packages/${name}`, tests = "test/**/*.test.ts") => ({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    name: directory,
-    root: `packages/${directory}`,
-    include: ["test/**/*.test.ts"],
+    name,
+    root,
+    include: [tests],
     benchmark: { include: ["bench/**/*.bench.ts"] },
     environment: "node",
+    // For machines that are busy: no test waits for a time that it could wait for an event.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     fakeTimers: { toFake: [] }
   }
 })
@@ -35,5 +38,6 @@ export default defineWorkspace([
   coreOnTheEdge,
   project("adapters"),
   project("simulator"),
-  project("server")
+  project("server"),
+  project("examples", "examples", "*/*.test.ts")
 ])
