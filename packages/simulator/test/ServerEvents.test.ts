@@ -11,7 +11,7 @@ import * as H from "./ModelHarness.ts"
 /** Fields that the real server sends as null and the published types only call optional (protocols.md E.2, E.7). */
 type SentAsNull = "conversation_id" | "noise_reduction" | "status_details" | "transcript" | "transcription" | "usage"
 
-type Mutable<T> = T extends (infer Element)[]
+type Mutable<T> = T extends Array<infer Element>
   ? Array<Mutable<Element>>
   : T extends object
     ? { -readonly [Key in keyof T]: Key extends SentAsNull ? Mutable<Exclude<T[Key], null>> : Mutable<T[Key]> }

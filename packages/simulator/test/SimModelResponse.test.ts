@@ -107,7 +107,10 @@ describe("a response", () => {
     harness.settle()
     const items = done(harness).output
     assert.strictEqual(items.length, 2)
-    items.forEach((item, i) => assert.deepStrictEqual(H.deltas(harness, item.id), clips[i]!.audio))
+    assert.deepStrictEqual(
+      items.map((item) => H.deltas(harness, item.id)),
+      clips.map((clip) => clip.audio)
+    )
     assert.deepStrictEqual(
       harness.of("response.output_item.added").map((event) => event.output_index),
       [0, 1]
