@@ -18,8 +18,8 @@ const recordings = (folder) =>
 
 const status = await sequence(install, build)
 if (status !== 0) process.exit(status)
-const core = /** @type {typeof import("../packages/core/src/index.ts")} */ (
-  await import(new URL("../packages/core/dist/index.js", import.meta.url).href)
+const { Call, Recorder, Recording, Replay } = await import(
+  new URL("../packages/core/dist/index.js", import.meta.url).href
 )
 
 const named = process.argv.slice(2)
@@ -27,19 +27,19 @@ let unreadable = 0
 for (const file of named.length > 0 ? named : folders.flatMap((folder) => recordings(join(root, folder)))) {
   const name = relative(root, file)
   const before = readFileSync(file, "utf8")
-  const recording = core.Recording.parse(before)
+  const recording = Recording.parse(before)
   const problem = recording.problems[0]
   if (problem !== undefined) {
     unreadable++
     console.log(`${name}: not updated. line ${problem.line}: ${problem.text}`)
     continue
   }
-  const after = core.Recorder.again(recording, core.Call)
-  const result = core.Replay.run(recording)
+  const after = Recorder.again(recording, Call)
+  const result = Replay.run(recording)
   console.log(
     result.same
       ? `${name}: ${after === before ? "unchanged" : "the same call in another form"}`
-      : `${name}: changed\n${core.Replay.explain(result.difference)}`
+      : `${name}: changed\n${Replay.explain(result.difference)}`
   )
   if (after !== before) writeFileSync(file, after)
 }

@@ -32,7 +32,7 @@ export interface Options {
   readonly digits?: boolean
   /** Keep phone numbers in the stream's parameters. Default false: each of their digits becomes 0. */
   readonly numbers?: boolean
-  /** Default 16 MiB, about an hour with audio. */
+  /** Default 64 MiB: about an hour with audio, half a day without. */
   readonly maxBytes?: number
 }
 
@@ -49,7 +49,7 @@ export interface Recorder {
 
 export const make = (options: Options): Recorder => {
   const audio = options.audio ?? false
-  const maxBytes = (options.maxBytes ?? 16 * 1024 * 1024) - endBytes
+  const maxBytes = (options.maxBytes ?? 64 * 1024 * 1024) - endBytes
   const header: Recording.Header = {
     offhook: Recording.format,
     version: options.version,
@@ -93,7 +93,7 @@ export const make = (options: Options): Recorder => {
     if (run === null) return ""
     const open = run
     run = null
-    return write(Recording.runLine(open), count(open), answers(open))
+    return write(Recording.runLines(open), count(open), answers(open))
   }
 
   const shortened = (answer: ReadonlyArray<Command>, event: Event | null): string =>

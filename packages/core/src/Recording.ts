@@ -127,20 +127,25 @@ export const commandLines = (witnesses: ReadonlyArray<Witness>): string => {
   return text
 }
 
-export const runLine = (run: Run): string =>
-  line({
-    at: run.at,
-    e: "CarrierAudio",
-    stream: run.stream,
-    timestamp: run.timestamp,
-    bytes: run.bytes,
-    every: run.every,
-    ...(run.forwarded === null ? {} : run.forwarded),
-    levels: run.levels,
-    after: run.after,
-    ...(run.ticks.length === 0 ? {} : { ticks: run.ticks }),
-    ...(run.audio === null ? {} : { audio: run.audio })
-  })
+/** A run of one frame is written as the event it is. */
+export const runLines = (run: Run): string =>
+  run.after.length === 0
+    ? unrolled(run, 0, run.audio !== null)
+        .map(({ commands, event }) => eventLine(event, run.audio !== null) + commandLines(commands))
+        .join("")
+    : line({
+        at: run.at,
+        e: "CarrierAudio",
+        stream: run.stream,
+        timestamp: run.timestamp,
+        bytes: run.bytes,
+        every: run.every,
+        ...(run.forwarded === null ? {} : run.forwarded),
+        levels: run.levels,
+        after: run.after,
+        ...(run.ticks.length === 0 ? {} : { ticks: run.ticks }),
+        ...(run.audio === null ? {} : { audio: run.audio })
+      })
 
 /** The short form of a command that answers `event` (null: the call's first commands). */
 export const witness = (command: Command, event: Event | null, header: Header): Witness => {
