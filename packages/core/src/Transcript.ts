@@ -43,8 +43,6 @@ export interface Transcript {
   readonly settled: ReadonlyArray<Turn>
   /** The latest time seen: when an item that only `spoken` names began. */
   readonly at: Millis
-  /** Texts of keyed digits so far: they name their items. */
-  readonly keyed: number
 }
 
 interface Place {
@@ -70,8 +68,6 @@ interface Caller extends Waiting {
   readonly text: string | null
   readonly final: boolean
   readonly cut: boolean
-  /** The name of a keyed text; the model gives its item another. */
-  readonly keyed: string | null
 }
 
 interface Agent extends Waiting {
@@ -106,7 +102,7 @@ export interface Figures {
   readonly bytesPerMs: number
 }
 
-export const initial: Transcript = { waiting: [], left: [], settled: [], at: 0, keyed: 0 }
+export const initial: Transcript = { waiting: [], left: [], settled: [], at: 0 }
 
 /** An item entered the conversation: a turn for a message of the assistant or the user, a link otherwise. */
 export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
@@ -114,16 +110,12 @@ export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
     return announce(t, event, (place) => ({ ...place, speaker: "none" }))
   }
   if (event.role === "assistant") return announce(t, event, (place) => ({ ...place, speaker: "agent", contents: [] }))
-  const known = find(t, event) !== undefined || hasLeft(t, event)
-  const keyed = known ? undefined : t.waiting.find((item) => isUnclaimed(item) && item.session === event.session)
-  return keyed === undefined
-    ? announce(t, event, unheardCaller)
-    : announce(t, event, (place) => ({ ...keyed, ...place, at: keyed.at }), keyed)
+  return announce(t, event, unheardCaller)
 }
 
 /** The caller's utterance became an item; `added` for the same item may come before or after. */
 export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript =>
-  announce(unclaim(t, event), event, unheardCaller)
+  announce(t, event, unheardCaller)
 
 /** More of an item's transcript, which arrived when `receivedBytes` of this content's audio had. */
 export const text = (t: Transcript, event: ModelText, receivedBytes: number): Transcript =>
@@ -140,18 +132,14 @@ export const text = (t: Transcript, event: ModelText, receivedBytes: number): Tr
 
 /** What the caller said, or that nobody will know. */
 export const transcribed = (t: Transcript, event: ModelTranscribed | ModelTranscriptionFailed): Transcript => {
-  const before = unclaim(t, event)
-  const known = find(before, event)
+  const known = find(t, event)
   if (hasLeft(t, event) || (known !== undefined && known.speaker !== "caller")) return t
-  return put(before, known, said(known ?? unheardCaller(unannounced(event, event.at)), understood(event)), event.at)
+  return put(t, known, said(known ?? unheardCaller(unannounced(event, event.at)), understood(event)), event.at)
 }
 
-/** A text of ours that stands for the caller: the keys they pressed. The model's next user item is taken to be it. */
-export const keyed = (t: Transcript, session: number, text: string, at: Millis): Transcript => {
-  const name = `keyed_${t.keyed}`
-  const item = said(unheardCaller(unannounced({ session, item: name }, at)), text)
-  return put({ ...t, keyed: t.keyed + 1 }, undefined, { ...item, keyed: name }, at)
-}
+/** A text of ours that stands for the caller, under an id of ours: the keys they pressed. */
+export const keyed = (t: Transcript, session: number, item: string, text: string, at: Millis): Transcript =>
+  put(t, find(t, { session, item }), said(unheardCaller(unannounced({ session, item }, at)), text), at)
 
 /**
  * One audio content is final: heard to its end, cut, or never heard (or a text without audio: figures of 0 bytes).
@@ -203,14 +191,13 @@ export const heardText = (spoken: AnchoredText, bytes: number, receivedBytes: nu
 const announce = (
   t: Transcript,
   event: ModelItemAdded | ModelSpeechCommitted,
-  make: (place: Waiting) => Item,
-  instead: Item | undefined = find(t, event)
+  make: (place: Waiting) => Item
 ): Transcript => {
-  if (hasLeft(t, event) || instead?.announced === true) return t
+  const known = find(t, event)
+  if (hasLeft(t, event) || known?.announced === true) return t
   const { at, item, previous, session } = event
   const here: Waiting = { session, item, previous, announced: true, at }
-  const waiting = t.waiting.filter((other) => other !== instead)
-  const known = find(t, event)
+  const waiting = t.waiting.filter((other) => other !== known)
   return insert({ ...t, waiting, at }, known === undefined ? make(here) : { ...known, ...here, at: known.at })
 }
 
@@ -219,8 +206,7 @@ const unheardCaller = (place: Waiting): Caller => ({
   speaker: "caller",
   text: null,
   final: false,
-  cut: false,
-  keyed: null
+  cut: false
 })
 
 const unannounced = ({ item, session }: Place, at: Millis): Waiting => ({
@@ -240,16 +226,6 @@ const said = (item: Caller, text: string | null): Caller => ({
   final: true,
   cut: text !== null && text.length > maxText
 })
-
-/** A keyed text that took the name of an item that proves to be speech gets its own name back, and waits on. */
-const unclaim = (t: Transcript, event: Place): Transcript => {
-  const item = find(t, event)
-  if (item?.speaker !== "caller" || item.keyed === null) return t
-  const waiting = t.waiting.filter((other) => other !== item)
-  return insert({ ...t, waiting }, { ...item, item: item.keyed, previous: null, announced: false })
-}
-
-const isUnclaimed = (item: Item): boolean => item.speaker === "caller" && item.keyed !== null && !item.announced
 
 const isSame = (a: Place, b: Place): boolean => a.item === b.item && a.session === b.session
 

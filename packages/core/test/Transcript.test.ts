@@ -52,9 +52,9 @@ const spoken =
     })
 
 const keyed =
-  (said: string): Move =>
+  (said: string, item = "keys_1"): Move =>
   (t) =>
-    Transcript.keyed(t, 0, said, 0)
+    Transcript.keyed(t, 0, item, said, 0)
 
 const run = (moves: ReadonlyArray<Move>, from = Transcript.initial): State => moves.reduce((t, move) => move(t), from)
 
@@ -198,49 +198,18 @@ describe("Transcript: the caller's turns", () => {
     assert.isNull(Transcript.nextDeadline(run([agent("a1"), text("a1", "Hi."), committed("u1", "a1")])))
   })
 
-  it("may be keyed, in the place and under the name the model gives the text", () => {
-    const t = run([agent("a1"), keyed("The caller keyed 1."), caller("item_7", "a1"), agent("a2", "item_7")])
+  it("may be keyed, in the place the model gives the text", () => {
+    const t = run([agent("a1"), keyed("The caller keyed 1."), caller("keys_1", "a1"), agent("a2", "keys_1")])
     const { turns } = settle(run([spoken("a1"), spoken("a2")], t))
     assert.deepStrictEqual(
       turns.map((turn) => turn.item),
-      ["a1", "item_7", "a2"]
+      ["a1", "keys_1", "a2"]
     )
     assert.deepInclude(turns[1], { speaker: "caller", text: "The caller keyed 1." })
   })
 
-  it("are told apart where speech is added just after digits were keyed", () => {
-    const moves = [keyed("digits"), caller("u1"), committed("u1"), transcribed("u1", "speech"), caller("k1", "u1")]
-    const { turns } = settle(run(moves))
-    assert.deepStrictEqual(
-      turns.map((turn) => [turn.item, turn.speaker === "caller" && turn.text]),
-      [
-        ["u1", "speech"],
-        ["k1", "digits"]
-      ]
-    )
-  })
-
-  it("are told apart where even the transcription of that speech is first", () => {
-    const moves = [keyed("digits"), caller("u1"), transcribed("u1", "speech"), committed("u1"), caller("k1", "u1")]
-    assert.deepStrictEqual(
-      settle(run(moves)).turns.map((turn) => [turn.item, turn.speaker === "caller" && turn.text]),
-      [
-        ["u1", "speech"],
-        ["k1", "digits"]
-      ]
-    )
-  })
-
-  it("are not keyed in another session", () => {
-    const { turns } = settle(run([keyed("digits"), caller("u1", null, { session: 1 })]), 10_000)
-    assert.deepStrictEqual(
-      turns.map((turn) => turn.item),
-      ["keyed_0", "u1"]
-    )
-  })
-
-  it("keep a keyed text under a name of its own when the model never announces it", () => {
-    assert.deepInclude(settle(run([keyed("digits")]), 10_000).turns[0], { item: "keyed_0", text: "digits" })
+  it("keep a keyed text when the model never announces it", () => {
+    assert.deepInclude(settle(run([keyed("digits")]), 10_000).turns[0], { item: "keys_1", text: "digits" })
   })
 })
 
@@ -492,7 +461,7 @@ describe("Transcript: state", () => {
       text("a1", "there.", 400),
       committed("u1", "a1"),
       spoken("a1", 800, 500),
-      keyed("digits"),
+      keyed("digits", "k1"),
       transcribed("u1", "Hi."),
       caller("k1", "u1")
     ]

@@ -99,6 +99,6 @@ const entered = (call: Draft, digits: string): void => {
   call.requests += 1
   const item = `keys_${call.requests}`
   call.out.push({ _tag: "AddText", session: call.model.session, item, role: "user", text })
-  call.transcript = Transcript.keyed(call.transcript, call.model.session, text, call.at)
+  call.transcript = Transcript.keyed(call.transcript, call.model.session, item, text, call.at)
   Slot.want(call, "keys")
 }

@@ -55,6 +55,9 @@ export const speechStopped = (call: Draft, event: ModelSpeechStopped): void => {
 
 export const speechCommitted = (call: Draft, event: ModelSpeechCommitted): void => {
   call.transcript = Transcript.committed(call.transcript, event)
+  if (call.config.agent.transcription === null) {
+    call.transcript = Transcript.transcribed(call.transcript, { ...event, _tag: "ModelTranscriptionFailed" })
+  }
   if (call.config.agent.turns === "machine" && !call.speech.ignored) Slot.want(call, "answer")
 }
 
