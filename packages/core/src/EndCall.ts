@@ -7,8 +7,8 @@ export const name = "end_call"
 export const tool: Tool = {
   name,
   description:
-    "Hang up the telephone. Call it when the conversation is over and you have said goodbye. " +
-    "The caller hears your goodbye to its end before the line closes.",
+    "Hang up the phone. Say goodbye first, in the same response. " +
+    "Call this when the caller has said goodbye or wants to end the call, never while the caller still needs something.",
   parameters: {
     type: "object",
     properties: { reason: { type: "string", description: "Why the call ends, in a few words" } }

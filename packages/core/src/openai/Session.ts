@@ -3,14 +3,14 @@
  */
 
 import type { Agent, Detection, Tool } from "../Agent.ts"
+import * as EndCall from "../EndCall.ts"
 import type { FunctionTool, Session, TurnDetection } from "./ClientEvent.ts"
-import * as EndCall from "./EndCall.ts"
 
 export const session = (agent: Agent): Session => ({
   type: "realtime",
   output_modalities: ["audio"],
   instructions: agent.instructions,
-  tools: agent.endCall ? [...agent.tools.map(functionTool), EndCall.tool] : agent.tools.map(functionTool),
+  tools: (agent.endCall ? [...agent.tools, EndCall.tool] : agent.tools).map(functionTool),
   tool_choice: "auto",
   audio: {
     input: {
