@@ -7,7 +7,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUES = new Int8Array(128).fill(-1)
 for (let i = 0; i < 64; i++) VALUES[ALPHABET.charCodeAt(i)] = i
 
-const PAIRS = Array.from({ length: 4096 }, (_, i) => ALPHABET[i >> 6]! + ALPHABET[i & 63]!)
+const PAIRS = Array.from({ length: 4096 }, (_, i) => ALPHABET.charAt(i >> 6) + ALPHABET.charAt(i & 63))
 
 /** Byte count of well-formed base64 text. */
 export const byteLength = (text: string): number =>
@@ -28,7 +28,7 @@ export const decodeInto = (text: string, target: Uint8Array): number => {
     const c = text.charCodeAt(i + 2)
     const d = text.charCodeAt(i + 3)
     if ((a | b | c | d) > 127) return -1
-    const bits = (VALUES[a]! << 18) | (VALUES[b]! << 12) | (VALUES[c]! << 6) | VALUES[d]!
+    const bits = ((VALUES[a] ?? -1) << 18) | ((VALUES[b] ?? -1) << 12) | ((VALUES[c] ?? -1) << 6) | (VALUES[d] ?? -1)
     invalid |= bits
     target[at++] = bits >> 16
     target[at++] = bits >> 8
@@ -37,7 +37,7 @@ export const decodeInto = (text: string, target: Uint8Array): number => {
   if (padding !== 0) {
     const a = VALUES[text.charCodeAt(whole)] ?? -1
     const b = VALUES[text.charCodeAt(whole + 1)] ?? -1
-    const c = padding === 1 ? VALUES[text.charCodeAt(whole + 2)] ?? -1 : 0
+    const c = padding === 1 ? (VALUES[text.charCodeAt(whole + 2)] ?? -1) : 0
     const bits = (a << 18) | (b << 12) | (c << 6)
     invalid |= bits
     target[at++] = bits >> 16
@@ -58,13 +58,13 @@ export const encode = (bytes: Uint8Array, start = 0, end = bytes.length): string
   let text = ""
   let i = start
   for (; i + 2 < end; i += 3) {
-    const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!
-    text += PAIRS[bits >> 12]! + PAIRS[bits & 4095]!
+    const bits = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    text += (PAIRS[bits >> 12] ?? "") + (PAIRS[bits & 4095] ?? "")
   }
-  if (end - i === 1) return text + PAIRS[bytes[i]! << 4]! + "=="
+  if (end - i === 1) return `${text}${PAIRS[(bytes[i] ?? 0) << 4] ?? ""}==`
   if (end - i === 2) {
-    const bits = (bytes[i]! << 16) | (bytes[i + 1]! << 8)
-    return text + PAIRS[bits >> 12]! + ALPHABET[(bits >> 6) & 63]! + "="
+    const bits = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8)
+    return `${text}${PAIRS[bits >> 12] ?? ""}${ALPHABET.charAt((bits >> 6) & 63)}=`
   }
   return text
 }

@@ -49,8 +49,13 @@ export const SQUARES_ALAW = Float64Array.from(DECODED_ALAW, (sample) => sample *
 /** The nearest A-law byte of each mu-law byte. */
 export const MULAW_TO_ALAW = Uint8Array.from(DECODED, (sample) => {
   let best = 0
-  for (let byte = 1; byte < 256; byte++) {
-    if (Math.abs(DECODED_ALAW[byte]! - sample) < Math.abs(DECODED_ALAW[best]! - sample)) best = byte
+  let least = Infinity
+  for (const [byte, other] of DECODED_ALAW.entries()) {
+    const error = Math.abs(other - sample)
+    if (error < least) {
+      least = error
+      best = byte
+    }
   }
   return best
 })
@@ -58,7 +63,7 @@ export const MULAW_TO_ALAW = Uint8Array.from(DECODED, (sample) => {
 /** 16-bit samples to mu-law. */
 export const encode = (samples: ArrayLike<number>): Uint8Array => {
   const bytes = new Uint8Array(samples.length)
-  for (let i = 0; i < samples.length; i++) bytes[i] = encodeSample(samples[i]!)
+  for (let i = 0; i < samples.length; i++) bytes[i] = encodeSample(samples[i] ?? 0)
   return bytes
 }
 
@@ -71,6 +76,6 @@ export const meanSquare = (dbfs: number): number => 10 ** (dbfs / 10) * 32768 * 
 /** RMS level in dBFS of mu-law bytes `[start, end)`. */
 export const level = (bytes: Uint8Array, start = 0, end = bytes.length): number => {
   let sum = 0
-  for (let i = start; i < end; i++) sum += SQUARES[bytes[i]!]!
+  for (let i = start; i < end; i++) sum += SQUARES[bytes[i] ?? SILENCE] ?? 0
   return dbfs(sum / Math.max(1, end - start))
 }

@@ -92,7 +92,7 @@ export interface SimModel {
   /** Conversation order, deleted ones too. */
   readonly items: ReadonlyArray<Conversation.Item>
   readonly errorsSent: ReadonlyArray<ErrorBody>
-  readonly config: () => Session.Config | undefined
+  readonly config: () => Session.Config
   readonly closed: () => boolean
 }
 
@@ -119,7 +119,7 @@ export const make = (options: Options): SimModel => {
   let clock = 0
   let status: "new" | "open" | "closed" = "new"
   let counter = 0
-  let config: Session.Config | undefined
+  let config = Session.initial(`sess_${ids}`, "", 0)
   let outputFormat: AudioFormat = { type: "audio/pcm", rate: 24000 }
   let bufferStartMs = 0
   let speechItemId: string | undefined
@@ -137,8 +137,13 @@ export const make = (options: Options): SimModel => {
   const newId = (prefix: string) => `${prefix}_${ids}${(++counter).toString(36).padStart(4, "0")}`
   const trace = (trace: Trace) => outputs.push({ _tag: "Trace", at: clock, trace })
 
-  const takeFault = <Tag extends Fault["_tag"]>(tag: Tag, accept?: (fault: FaultOf<Tag>) => boolean): FaultOf<Tag> | undefined => {
-    const index = faults.findIndex((fault) => fault._tag === tag && (accept === undefined || accept(fault as FaultOf<Tag>)))
+  const takeFault = <Tag extends Fault["_tag"]>(
+    tag: Tag,
+    accept?: (fault: FaultOf<Tag>) => boolean
+  ): FaultOf<Tag> | undefined => {
+    const index = faults.findIndex(
+      (fault) => fault._tag === tag && (accept === undefined || accept(fault as FaultOf<Tag>))
+    )
     if (index < 0) return undefined
     trace({ _tag: "FaultTaken", fault: tag })
     return faults.splice(index, 1)[0] as FaultOf<Tag>
@@ -195,8 +200,7 @@ export const make = (options: Options): SimModel => {
     }
     const limitMs = options.limitMs ?? LIMIT_MS
     const expiresAt = Math.floor(((options.epochMs ?? DEFAULT_EPOCH_MS) + limitMs) / 1000)
-    config = Session.initial(`sess_${ids}`, model, expiresAt)
-    configure(config)
+    configure(Session.initial(`sess_${ids}`, model, expiresAt))
     agenda.add({ at: clock + limitMs, owner: "limit", piece: false, run: expire })
     emit({ type: "session.created", session: config })
     emit({ type: "conversation.created", conversation: { id: conversation.id, object: "realtime.conversation" } })
@@ -218,7 +222,7 @@ export const make = (options: Options): SimModel => {
     const decoded = Client.decode(text)
     if (!decoded.ok) return reject(decoded.failure, decoded.eventId)
     const { event } = decoded
-    const failure = apply(event, config!)
+    const failure = apply(event, config)
     if (failure !== undefined) reject(failure, event.event_id)
   }
 
@@ -264,7 +268,7 @@ export const make = (options: Options): SimModel => {
         : { ...result.config, audio: { ...audio, output: { ...audio.output, format: changed.format } } }
     )
     if (takeFault("UpdateIgnored") !== undefined) return undefined
-    const echoed = config!
+    const echoed = config
     agenda.add({
       at: clock + between(pace.updateMs),
       owner: "update",
@@ -298,7 +302,7 @@ export const make = (options: Options): SimModel => {
       item_id: speechItemId,
       audio_start_ms: Math.round(startMs)
     })
-    if (config!.audio.input.turn_detection?.interrupt_response === true) slot?.cancel("turn_detected")
+    if (config.audio.input.turn_detection?.interrupt_response === true) slot?.cancel("turn_detected")
   }
 
   const speechStopped = (startMs: number, endMs: number) => {
@@ -307,7 +311,7 @@ export const make = (options: Options): SimModel => {
     trace({ _tag: "SpeechStopped", itemId, endMs })
     emit({ type: "input_audio_buffer.speech_stopped", item_id: itemId, audio_end_ms: Math.round(endMs) })
     commit(itemId, startMs, endMs)
-    if (config!.audio.input.turn_detection?.create_response === true) answerTurn(itemId)
+    if (config.audio.input.turn_detection?.create_response === true) answerTurn(itemId)
   }
 
   const answerTurn = (itemId: string) => {
@@ -322,10 +326,9 @@ export const make = (options: Options): SimModel => {
     if (bufferedMs < 100) {
       return {
         code: "input_audio_buffer_commit_empty",
-        message:
-          `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ${
-            bufferedMs.toFixed(2)
-          }ms of audio.`,
+        message: `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ${bufferedMs.toFixed(
+          2
+        )}ms of audio.`,
         param: null
       }
     }
@@ -337,7 +340,7 @@ export const make = (options: Options): SimModel => {
   }
 
   const commit = (itemId: string, startMs: number, endMs: number) => {
-    const perMs = Vad.bytesPerMs(config!.audio.input.format.type)
+    const perMs = Vad.bytesPerMs(config.audio.input.format.type)
     const offset = (ms: number) => Math.max(0, received.length() - Math.round((vad.positionMs() - ms) * perMs))
     const audio = received.bytes(offset(startMs), offset(endMs))
     const item = Conversation.callerSpeech(itemId, audio, endMs - startMs)
@@ -346,7 +349,7 @@ export const make = (options: Options): SimModel => {
     emit({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: previous })
     announce(item, previous)
     const speech = { index: utterances++, durationMs: endMs - startMs, audio }
-    if (config!.audio.input.transcription !== null && audio.length > 0) transcribe(item, speech)
+    if (config.audio.input.transcription !== null && audio.length > 0) transcribe(item, speech)
   }
 
   const announce = (item: Conversation.Item, previous: string | null) => {
@@ -357,7 +360,7 @@ export const make = (options: Options): SimModel => {
 
   const transcribe = (item: Conversation.Item, speech: Speech) => {
     const failed = takeFault("TranscriptionFailed") !== undefined
-    const byDuration = config!.audio.input.transcription?.model === "whisper-1"
+    const byDuration = config.audio.input.transcription?.model === "whisper-1"
     const at = { item_id: item.id, content_index: 0 }
     const run = () => {
       if (item.deleted) return
@@ -368,7 +371,7 @@ export const make = (options: Options): SimModel => {
       const transcript = options.transcribe?.(speech) ?? `(speech ${(speech.durationMs / 1000).toFixed(1)} s)`
       const part = item.content[0]
       if (part?.type === "input_audio") part.transcript = transcript
-      for (const delta of byDuration ? [] : transcript.match(/\s*\S+/g) ?? []) {
+      for (const delta of byDuration ? [] : (transcript.match(/\s*\S+/g) ?? [])) {
         emit({ type: "conversation.item.input_audio_transcription.delta", ...at, delta })
       }
       const audioTokens = Math.ceil(speech.durationMs / 100)
@@ -380,12 +383,12 @@ export const make = (options: Options): SimModel => {
         usage: byDuration
           ? { type: "duration", seconds: Math.ceil(speech.durationMs / 1000) }
           : {
-            type: "tokens",
-            total_tokens: audioTokens + outputTokens,
-            input_tokens: audioTokens,
-            input_token_details: { text_tokens: 0, audio_tokens: audioTokens },
-            output_tokens: outputTokens
-          }
+              type: "tokens",
+              total_tokens: audioTokens + outputTokens,
+              input_tokens: audioTokens,
+              input_token_details: { text_tokens: 0, audio_tokens: audioTokens },
+              output_tokens: outputTokens
+            }
       })
     }
     agenda.add({ at: clock + between(pace.transcriptionMs), owner: "transcription", piece: false, run })
@@ -431,7 +434,8 @@ export const make = (options: Options): SimModel => {
   const truncate = (id: string, contentIndex: number, audioEndMs: number): Failure | undefined => {
     const item = conversation.find(id)
     if (item === undefined) return noSuchItem("truncate", id)
-    const failure = beingWritten(id) ??
+    const failure =
+      beingWritten(id) ??
       (audioEndMs === 0 && !choices.truncateToZero
         ? invalidValue("audio_end_ms", "Invalid 'audio_end_ms': expected a value greater than 0.")
         : undefined) ??
@@ -456,8 +460,7 @@ export const make = (options: Options): SimModel => {
     if (input.conversation !== "none" && slot !== undefined) {
       return {
         code: "conversation_already_has_active_response",
-        message:
-          `Conversation already has an active response in progress: ${slot.id}. Wait until the response is finished before creating a new one.`,
+        message: `Conversation already has an active response in progress: ${slot.id}. Wait until the response is finished before creating a new one.`,
         param: null
       }
     }
@@ -482,14 +485,14 @@ export const make = (options: Options): SimModel => {
     input.input === undefined
       ? conversation.alive()
       : input.input.flatMap((item) => {
-        if (item.type !== "item_reference") return [Conversation.fromInput(item, newId("item"), newId("call"))]
-        const found = conversation.find(item.id ?? "")
-        return found === undefined ? [] : [found]
-      })
+          if (item.type !== "item_reference") return [Conversation.fromInput(item, newId("item"), newId("call"))]
+          const found = conversation.find(item.id ?? "")
+          return found === undefined ? [] : [found]
+        })
 
   const begin = (input: ResponseInput, trigger: "client" | "turn") => {
     agenda.remove("idle")
-    const session = config!
+    const session = config
     const outOfBand = input.conversation === "none"
     const voice = input.audio?.output?.voice ?? session.audio.output.voice
     const tools = (input.tools ?? session.tools) as ReadonlyArray<Session.FunctionTool | Session.McpTool>
@@ -499,7 +502,7 @@ export const make = (options: Options): SimModel => {
       outOfBand,
       format: input.audio?.output?.format ?? outputFormat,
       voice: typeof voice === "string" ? voice : voice.id,
-      modality: (input.output_modalities ?? session.output_modalities)[0]!,
+      modality: (input.output_modalities ?? session.output_modalities)[0] ?? "audio",
       maxOutputTokens: input.max_output_tokens ?? session.max_output_tokens,
       metadata: input.metadata ?? null,
       plan: () => {
@@ -532,7 +535,8 @@ export const make = (options: Options): SimModel => {
     tools: ReadonlyArray<unknown>,
     outOfBand: boolean
   ): Response.InputTokens => {
-    let text = Conversation.textTokens(instructions) + (tools.length > 0 ? Conversation.textTokens(JSON.stringify(tools)) : 0)
+    let text =
+      Conversation.textTokens(instructions) + (tools.length > 0 ? Conversation.textTokens(JSON.stringify(tools)) : 0)
     let audio = 0
     for (const item of items) {
       const tokens = Conversation.tokens(item)
@@ -556,7 +560,7 @@ export const make = (options: Options): SimModel => {
       turnWaiting = false
       return begin({}, "turn")
     }
-    const turnDetection = config!.audio.input.turn_detection
+    const turnDetection = config.audio.input.turn_detection
     if (turnDetection?.type === "server_vad" && turnDetection.idle_timeout_ms !== null) {
       agenda.add({ at: clock + audioMs + turnDetection.idle_timeout_ms, owner: "idle", piece: false, run: idle })
     }

@@ -8,7 +8,7 @@ describe("G711", () => {
   it("decodes every byte as the table of protocols.md F.3", () => {
     const littleEndian = new Uint8Array(512)
     const view = new DataView(littleEndian.buffer)
-    G711.DECODED.forEach((sample, byte) => view.setInt16(byte * 2, sample, true))
+    for (const [byte, sample] of G711.DECODED.entries()) view.setInt16(byte * 2, sample, true)
     assert.strictEqual(sha256(littleEndian), "3dab54339e520bb2c924826e3b72a917a2b612e9fd12fc867500f1d983a75827")
   })
 

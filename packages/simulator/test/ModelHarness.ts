@@ -45,10 +45,14 @@ export const TELEPHONY = {
   audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" } } }
 }
 
-export type EventOf<Type extends ServerEvent.ServerEvent["type"]> = Extract<
-  ServerEvent.ServerEvent,
-  { readonly type: Type }
->
+export type EventOf<Type extends ServerEvent.ServerEvent["type"]> = Named<ServerEvent.ServerEvent, Type>
+
+/** The members of a union that may have this type; some of them share their shape under several. */
+type Named<Event, Type> = Event extends { readonly type: infer Names }
+  ? Type extends Names
+    ? Event & { readonly type: Type }
+    : never
+  : never
 
 export interface Harness {
   readonly model: SimModel.SimModel

@@ -11,11 +11,12 @@ import * as H from "./ModelHarness.ts"
 /** Fields that the real server sends as null and the published types only call optional (protocols.md E.2, E.7). */
 type SentAsNull = "conversation_id" | "noise_reduction" | "status_details" | "transcript" | "transcription" | "usage"
 
-type Mutable<T> = T extends Array<infer Element>
-  ? Array<Mutable<Element>>
-  : T extends object
-    ? { -readonly [Key in keyof T]: Key extends SentAsNull ? Mutable<Exclude<T[Key], null>> : Mutable<T[Key]> }
-    : T
+type Mutable<T> =
+  T extends Array<infer Element>
+    ? Array<Mutable<Element>>
+    : T extends object
+      ? { -readonly [Key in keyof T]: Key extends SentAsNull ? Mutable<Exclude<T[Key], null>> : Mutable<T[Key]> }
+      : T
 
 /** Compiles only as long as every event the simulated model may send is one that the published client may receive. */
 const published = (event: Mutable<ServerEvent.ServerEvent>): RealtimeServerEvent => event

@@ -26,10 +26,8 @@ export const make = (): Agenda => {
   let steps: Array<Step> = []
   return {
     add: (step) => {
-      let i = steps.length
-      while (i > 0 && steps[i - 1]!.at > step.at) i--
-      if (i === steps.length) steps.push(step)
-      else steps.splice(i, 0, step)
+      const before = steps.findLastIndex((other) => other.at <= step.at)
+      steps.splice(before + 1, 0, step)
     },
     remove: (owner) => {
       const removed = steps.filter((step) => step.owner === owner)
@@ -37,7 +35,7 @@ export const make = (): Agenda => {
       return removed
     },
     next: () => steps[0]?.at,
-    due: (at) => (steps.length > 0 && steps[0]!.at <= at ? steps.shift() : undefined),
+    due: (at) => ((steps[0]?.at ?? Infinity) <= at ? steps.shift() : undefined),
     clear: () => {
       steps = []
     }

@@ -51,12 +51,10 @@ export const call = (name: string, args: string, callId?: string): Part =>
   callId === undefined ? { _tag: "Call", name, arguments: args } : { _tag: "Call", name, arguments: args, callId }
 
 /** One plan a response, in order of their creation; after the last, `rest`. Out-of-band responses get `outOfBand`. */
-export const scripted = (
-  turns: ReadonlyArray<Plan>,
-  options: { readonly rest?: Plan; readonly outOfBand?: Plan } = {}
-): Brain =>
-(request) =>
-  request.outOfBand ? options.outOfBand ?? NOTHING : turns[request.index] ?? options.rest ?? NOTHING
+export const scripted =
+  (turns: ReadonlyArray<Plan>, options: { readonly rest?: Plan; readonly outOfBand?: Plan } = {}): Brain =>
+  (request) =>
+    request.outOfBand ? (options.outOfBand ?? NOTHING) : (turns[request.index] ?? options.rest ?? NOTHING)
 
 export interface Talk {
   readonly greeting: Clip
@@ -69,17 +67,19 @@ export interface Talk {
 }
 
 /** Greets when nobody has spoken yet, answers turn by turn, says goodbye and ends the call. */
-export const conversation = (talk: Talk): Brain => (request) => {
-  if (request.outOfBand) return NOTHING
-  const last = request.items.at(-1)
-  if (last?.type === "function_call_output") {
-    const asked = request.items.find((item) => item.type === "function_call" && item.callId === last.callId)
-    return asked?.name === "end_call" || talk.followUp === undefined ? NOTHING : { parts: [say(talk.followUp)] }
+export const conversation =
+  (talk: Talk): Brain =>
+  (request) => {
+    if (request.outOfBand) return NOTHING
+    const last = request.items.at(-1)
+    if (last?.type === "function_call_output") {
+      const asked = request.items.find((item) => item.type === "function_call" && item.callId === last.callId)
+      return asked?.name === "end_call" || talk.followUp === undefined ? NOTHING : { parts: [say(talk.followUp)] }
+    }
+    if (request.turns === 0) return { parts: [say(talk.greeting)] }
+    const answer = talk.answers[request.turns - 1]
+    if (answer !== undefined) return { parts: [say(answer)] }
+    return request.tools.includes("end_call")
+      ? { parts: [say(talk.goodbye), call("end_call", '{"reason":"The caller said goodbye."}')] }
+      : { parts: [say(talk.goodbye)] }
   }
-  if (request.turns === 0) return { parts: [say(talk.greeting)] }
-  const answer = talk.answers[request.turns - 1]
-  if (answer !== undefined) return { parts: [say(answer)] }
-  return request.tools.includes("end_call")
-    ? { parts: [say(talk.goodbye), call("end_call", "{\"reason\":\"The caller said goodbye.\"}")] }
-    : { parts: [say(talk.goodbye)] }
-}

@@ -52,7 +52,9 @@ export interface ResponseInput {
   readonly tools?: ReadonlyArray<Json>
   readonly tool_choice?: unknown
   readonly output_modalities?: ReadonlyArray<"audio" | "text">
-  readonly audio?: { readonly output?: { readonly format?: AudioFormat; readonly voice?: string | { readonly id: string } } }
+  readonly audio?: {
+    readonly output?: { readonly format?: AudioFormat; readonly voice?: string | { readonly id: string } }
+  }
   readonly max_output_tokens?: number | "inf"
   readonly metadata?: { readonly [key: string]: string } | null
 }
@@ -76,11 +78,11 @@ export type ClientEvent = Base &
     | { readonly type: "conversation.item.retrieve"; readonly item_id: string }
     | { readonly type: "conversation.item.delete"; readonly item_id: string }
     | {
-      readonly type: "conversation.item.truncate"
-      readonly item_id: string
-      readonly content_index: number
-      readonly audio_end_ms: number
-    }
+        readonly type: "conversation.item.truncate"
+        readonly item_id: string
+        readonly content_index: number
+        readonly audio_end_ms: number
+      }
     | { readonly type: "response.create"; readonly response?: ResponseInput }
     | { readonly type: "response.cancel"; readonly response_id?: string }
     | { readonly type: "output_audio_buffer.clear" }
@@ -105,9 +107,9 @@ const voice = either(
 
 const rate: Shape = (value, path) =>
   integer()(value, path) ??
-    (value === 24000
-      ? undefined
-      : { code: "invalid_value", message: `Invalid value: ${String(value)}. Supported values are: 24000.`, param: path })
+  (value === 24000
+    ? undefined
+    : { code: "invalid_value", message: `Invalid value: ${String(value)}. Supported values are: 24000.`, param: path })
 
 const format = tagged("type", {
   "audio/pcm": object({ type: any, rate }),
@@ -118,30 +120,36 @@ const format = tagged("type", {
 const responseSwitches: Fields = { create_response: boolean, interrupt_response: boolean }
 
 const turnDetection = tagged("type", {
-  server_vad: object({ type: any }, {
-    ...responseSwitches,
-    threshold: decimal(0, 1),
-    prefix_padding_ms: integer(0),
-    silence_duration_ms: integer(0),
-    idle_timeout_ms: nullable(integer(5000, 30000))
-  }),
+  server_vad: object(
+    { type: any },
+    {
+      ...responseSwitches,
+      threshold: decimal(0, 1),
+      prefix_padding_ms: integer(0),
+      silence_duration_ms: integer(0),
+      idle_timeout_ms: nullable(integer(5000, 30000))
+    }
+  ),
   semantic_vad: object({ type: any }, { ...responseSwitches, eagerness: oneOf("low", "medium", "high", "auto") })
 })
 
 const tool = tagged("type", {
   function: object({ type: any, name: string(64) }, { description: string(1024), parameters: record }),
-  mcp: object({ type: any, server_label: string() }, {
-    server_url: string(),
-    tunnel_id: string(),
-    connector_id: string(),
-    authorization: string(),
-    headers: nullable(record),
-    allowed_tools: any,
-    require_approval: any,
-    server_description: string(),
-    defer_loading: boolean,
-    allowed_callers: any
-  })
+  mcp: object(
+    { type: any, server_label: string() },
+    {
+      server_url: string(),
+      tunnel_id: string(),
+      connector_id: string(),
+      authorization: string(),
+      headers: nullable(record),
+      allowed_tools: any,
+      require_approval: any,
+      server_description: string(),
+      defer_loading: boolean,
+      allowed_callers: any
+    }
+  )
 })
 
 const toolChoice = either(
@@ -156,9 +164,9 @@ const maxOutputTokens = either(oneOf("inf"), integer(1, 4096))
 
 const modalities: Shape = (value, path) =>
   array(oneOf("audio", "text"))(value, path) ??
-    ((value as ReadonlyArray<string>).length === 1
-      ? undefined
-      : {
+  ((value as ReadonlyArray<string>).length === 1
+    ? undefined
+    : {
         code: "invalid_value",
         message: `Invalid modalities: ${JSON.stringify(value)}. Supported combinations are: ['text'] and ['audio'].`,
         param: path
@@ -170,44 +178,60 @@ const reasoning = object({}, { effort: oneOf("minimal", "low", "medium", "high",
 
 /** What may stand in `session` of `session.update`; rules that need the session's state are in Session.ts. */
 const session = tagged("type", {
-  realtime: object({ type: any }, {
-    model: string(),
-    output_modalities: modalities,
-    instructions: string(),
-    tools: array(tool, 128),
-    tool_choice: toolChoice,
-    parallel_tool_calls: boolean,
-    reasoning,
-    max_output_tokens: maxOutputTokens,
-    truncation: either(
-      oneOf("auto", "disabled"),
-      object({ type: oneOf("retention_ratio"), retention_ratio: decimal(0, 1) }, {
-        token_limits: object({}, { post_instructions: integer(0) })
-      })
-    ),
-    tracing: nullable(either(
-      oneOf("auto"),
-      object({}, { workflow_name: string(), group_id: string(), metadata: record })
-    )),
-    prompt,
-    include: nullable(array(oneOf("item.input_audio_transcription.logprobs"))),
-    audio: object({}, {
-      input: object({}, {
-        format,
-        transcription: nullable(object({}, {
-          model: string(),
-          language: string(),
-          languages: array(string()),
-          prompt: string(),
-          keywords: array(string()),
-          delay: oneOf("minimal", "low", "medium", "high", "xhigh")
-        })),
-        noise_reduction: nullable(object({ type: oneOf("near_field", "far_field") })),
-        turn_detection: nullable(turnDetection)
-      }),
-      output: object({}, { format, voice, speed: decimal(0.25, 1.5) })
-    })
-  })
+  realtime: object(
+    { type: any },
+    {
+      model: string(),
+      output_modalities: modalities,
+      instructions: string(),
+      tools: array(tool, 128),
+      tool_choice: toolChoice,
+      parallel_tool_calls: boolean,
+      reasoning,
+      max_output_tokens: maxOutputTokens,
+      truncation: either(
+        oneOf("auto", "disabled"),
+        object(
+          { type: oneOf("retention_ratio"), retention_ratio: decimal(0, 1) },
+          {
+            token_limits: object({}, { post_instructions: integer(0) })
+          }
+        )
+      ),
+      tracing: nullable(
+        either(oneOf("auto"), object({}, { workflow_name: string(), group_id: string(), metadata: record }))
+      ),
+      prompt,
+      include: nullable(array(oneOf("item.input_audio_transcription.logprobs"))),
+      audio: object(
+        {},
+        {
+          input: object(
+            {},
+            {
+              format,
+              transcription: nullable(
+                object(
+                  {},
+                  {
+                    model: string(),
+                    language: string(),
+                    languages: array(string()),
+                    prompt: string(),
+                    keywords: array(string()),
+                    delay: oneOf("minimal", "low", "medium", "high", "xhigh")
+                  }
+                )
+              ),
+              noise_reduction: nullable(object({ type: oneOf("near_field", "far_field") })),
+              turn_detection: nullable(turnDetection)
+            }
+          ),
+          output: object({}, { format, voice, speed: decimal(0.25, 1.5) })
+        }
+      )
+    }
+  )
 })
 
 const itemBase: Fields = {
@@ -217,55 +241,73 @@ const itemBase: Fields = {
 }
 
 const message = tagged("role", {
-  system: object({
-    type: any,
-    role: any,
-    content: array(tagged("type", { input_text: object({ type: any, text: string() }) }))
-  }, itemBase),
-  user: object({
-    type: any,
-    role: any,
-    content: array(tagged("type", {
-      input_text: object({ type: any, text: string() }),
-      input_audio: object({ type: any, audio: base64 }, { transcript: nullable(string()) }),
-      input_image: object({ type: any, image_url: string() }, { detail: oneOf("auto", "low", "high") })
-    }))
-  }, itemBase),
-  assistant: object({
-    type: any,
-    role: any,
-    content: array(tagged("type", { output_text: object({ type: any, text: string() }) }))
-  }, itemBase)
+  system: object(
+    {
+      type: any,
+      role: any,
+      content: array(tagged("type", { input_text: object({ type: any, text: string() }) }))
+    },
+    itemBase
+  ),
+  user: object(
+    {
+      type: any,
+      role: any,
+      content: array(
+        tagged("type", {
+          input_text: object({ type: any, text: string() }),
+          input_audio: object({ type: any, audio: base64 }, { transcript: nullable(string()) }),
+          input_image: object({ type: any, image_url: string() }, { detail: oneOf("auto", "low", "high") })
+        })
+      )
+    },
+    itemBase
+  ),
+  assistant: object(
+    {
+      type: any,
+      role: any,
+      content: array(tagged("type", { output_text: object({ type: any, text: string() }) }))
+    },
+    itemBase
+  )
 })
 
 const items: { readonly [type: string]: Shape } = {
   message,
   function_call: object({ type: any, name: string(), arguments: string() }, { ...itemBase, call_id: string() }),
   function_call_output: object({ type: any, call_id: string(), output: string() }, itemBase),
-  mcp_approval_response: object({ type: any, approval_request_id: string(), approve: boolean }, {
-    ...itemBase,
-    reason: nullable(string())
-  })
+  mcp_approval_response: object(
+    { type: any, approval_request_id: string(), approve: boolean },
+    {
+      ...itemBase,
+      reason: nullable(string())
+    }
+  )
 }
 
 const item = tagged("type", items)
 
-const response = object({}, {
-  conversation: oneOf("auto", "none"),
-  input: array(tagged("type", { ...items, item_reference: object({ type: any, id: string() }) })),
-  instructions: string(),
-  tools: array(tool, 128),
-  tool_choice: toolChoice,
-  output_modalities: modalities,
-  audio: object({}, { output: object({}, { format, voice }) }),
-  max_output_tokens: maxOutputTokens,
-  metadata: nullable(metadata),
-  parallel_tool_calls: boolean,
-  reasoning,
-  prompt
-})
+const response = object(
+  {},
+  {
+    conversation: oneOf("auto", "none"),
+    input: array(tagged("type", { ...items, item_reference: object({ type: any, id: string() }) })),
+    instructions: string(),
+    tools: array(tool, 128),
+    tool_choice: toolChoice,
+    output_modalities: modalities,
+    audio: object({}, { output: object({}, { format, voice }) }),
+    max_output_tokens: maxOutputTokens,
+    metadata: nullable(metadata),
+    parallel_tool_calls: boolean,
+    reasoning,
+    prompt
+  }
+)
 
-const shape = (required: Fields, optional: Fields = {}): Shape => object({ type: any, ...required }, { event_id: eventId, ...optional })
+const shape = (required: Fields, optional: Fields = {}): Shape =>
+  object({ type: any, ...required }, { event_id: eventId, ...optional })
 
 const events: { readonly [type in ClientEvent["type"]]: Shape } = {
   "session.update": shape({ session }),

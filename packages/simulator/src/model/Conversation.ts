@@ -76,11 +76,12 @@ export const make = (id: string): Conversation => {
     find,
     last: () => items.findLast((item) => !item.deleted),
     insert: (item, previousId) => {
-      const index = previousId === undefined || previousId === null
-        ? items.length
-        : previousId === "root"
-        ? 0
-        : items.findIndex((other) => other.id === previousId && !other.deleted) + 1
+      const index =
+        previousId === undefined || previousId === null
+          ? items.length
+          : previousId === "root"
+            ? 0
+            : items.findIndex((other) => other.id === previousId && !other.deleted) + 1
       items.splice(index, 0, item)
       return items.slice(0, index).findLast((other) => !other.deleted)?.id ?? null
     },
@@ -92,8 +93,10 @@ export const make = (id: string): Conversation => {
         return invalidValue("item.id", `Item with ID '${input.id}' already exists.`)
       }
       if (input.type !== "function_call_output") return undefined
-      const of = (type: Item["type"]) => items.some((it) => !it.deleted && it.type === type && it.callId === input.call_id)
-      if (!of("function_call")) return invalidValue("item.call_id", `No tool call found for call ID '${input.call_id}'.`)
+      const of = (type: Item["type"]) =>
+        items.some((it) => !it.deleted && it.type === type && it.callId === input.call_id)
+      if (!of("function_call"))
+        return invalidValue("item.call_id", `No tool call found for call ID '${input.call_id}'.`)
       return of("function_call_output")
         ? invalidValue("item.call_id", `Tool call ID '${input.call_id}' already has an output.`)
         : undefined
@@ -241,10 +244,10 @@ export const wire = (item: Item, encode?: (clip: Uint8Array, bytes: number) => s
         return encode === undefined
           ? { type: part.type, transcript: part.transcript }
           : {
-            type: part.type,
-            audio: encode(part.clip, Math.floor((part.keptMs ?? part.generatedMs) * 8)),
-            transcript: part.transcript
-          }
+              type: part.type,
+              audio: encode(part.clip, Math.floor((part.keptMs ?? part.generatedMs) * 8)),
+              transcript: part.transcript
+            }
       case "input_text":
         return { type: part.type, text: part.text }
       case "output_text":

@@ -10,25 +10,29 @@ type Point = ServerEvent["type"]
 export type Fault =
   /** An `error` event nobody caused. */
   | {
-    readonly _tag: "Error"
-    readonly code: string | null
-    readonly message?: string
-    readonly type?: string
-    readonly after?: Point
-  }
+      readonly _tag: "Error"
+      readonly code: string | null
+      readonly message?: string
+      readonly type?: string
+      readonly after?: Point
+    }
   /** An event of a type that does not exist yet. */
   | { readonly _tag: "UnknownEvent"; readonly after?: Point }
   /** The socket is gone: 1006 is a lost line, another code a close frame. */
   | { readonly _tag: "SocketLost"; readonly code?: number; readonly reason?: string; readonly after?: Point }
   /** The next response fails when `part` (0 to 1) of its audio was sent; `unannounced`: without `response.created`. */
   | {
-    readonly _tag: "ResponseFailed"
-    readonly code: string
-    readonly message?: string
-    readonly part?: number
-    readonly unannounced?: boolean
-  }
-  | { readonly _tag: "ResponseIncomplete"; readonly reason: "max_output_tokens" | "content_filter"; readonly part?: number }
+      readonly _tag: "ResponseFailed"
+      readonly code: string
+      readonly message?: string
+      readonly part?: number
+      readonly unannounced?: boolean
+    }
+  | {
+      readonly _tag: "ResponseIncomplete"
+      readonly reason: "max_output_tokens" | "content_filter"
+      readonly part?: number
+    }
   /** The next response is generated at `speed` ms of audio a ms. */
   | { readonly _tag: "ResponseSlow"; readonly speed: number }
   /** The next `response.create` is never answered. */

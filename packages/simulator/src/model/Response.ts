@@ -74,11 +74,12 @@ type Open = {
 /** Audio of a clip in a format: a G.711 byte is three 16-bit samples at 24 kHz. */
 export const encodeAudio = (clip: Uint8Array, from: number, to: number, format: AudioFormat): string => {
   if (format.type === "audio/pcmu") return Base64.encode(clip, from, to)
-  if (format.type === "audio/pcma") return Base64.encode(clip.slice(from, to).map((byte) => G711.MULAW_TO_ALAW[byte]!))
+  if (format.type === "audio/pcma")
+    return Base64.encode(clip.slice(from, to).map((byte) => G711.MULAW_TO_ALAW[byte] ?? 0))
   const pcm = new Uint8Array((to - from) * 6)
-  let previous = G711.DECODED[clip[Math.max(0, from - 1)] ?? G711.SILENCE]!
+  let previous = G711.decodeByte(clip[Math.max(0, from - 1)] ?? G711.SILENCE)
   for (let i = from; i < to; i++) {
-    const next = G711.DECODED[clip[i]!]!
+    const next = G711.decodeByte(clip[i] ?? G711.SILENCE)
     for (let third = 1; third <= 3; third++) {
       const sample = Math.round(previous + ((next - previous) * third) / 3)
       const at = (i - from) * 6 + (third - 1) * 2
@@ -137,17 +138,19 @@ export const start = (host: Host, settings: Settings): Response => {
   const place = ({ item, outputIndex }: Open) => ({ response_id: id, item_id: item.id, output_index: outputIndex })
 
   const openPart = (part: Part, outputIndex: number) => {
-    const item = part._tag === "Say"
-      ? Conversation.answer(host.newId("item"), id)
-      : Conversation.functionCall(host.newId("item"), id, part.name, part.callId ?? host.newId("call"))
+    const item =
+      part._tag === "Say"
+        ? Conversation.answer(host.newId("item"), id)
+        : Conversation.functionCall(host.newId("item"), id, part.name, part.callId ?? host.newId("call"))
     if (!settings.outOfBand) host.conversation.insert(item)
     output.push(item)
     lastTextSent = 0
-    const content: Conversation.Content | undefined = part._tag !== "Say"
-      ? undefined
-      : settings.modality === "text"
-      ? { type: "output_text", text: "" }
-      : { type: "output_audio", clip: part.clip.audio, generatedMs: 0, keptMs: null, transcript: "", spoken: "" }
+    const content: Conversation.Content | undefined =
+      part._tag !== "Say"
+        ? undefined
+        : settings.modality === "text"
+          ? { type: "output_text", text: "" }
+          : { type: "output_audio", clip: part.clip.audio, generatedMs: 0, keptMs: null, transcript: "", spoken: "" }
     open = { item, outputIndex, part: content }
     emitItem("added", open)
     if (content === undefined) return
@@ -232,7 +235,12 @@ export const start = (host: Host, settings: Settings): Response => {
   }
 
   /** Schedules one clip from `at`; audio after `limit` bytes is not generated. Returns when its last piece is sent. */
-  const scheduleClip = (part: Extract<Part, { readonly _tag: "Say" }>, at: number, speed: number, limit: number): number => {
+  const scheduleClip = (
+    part: Extract<Part, { readonly _tag: "Say" }>,
+    at: number,
+    speed: number,
+    limit: number
+  ): number => {
     const { audio, text } = part.clip
     const words = text.match(/\s*\S+/g) ?? []
     const total = Math.min(audio.length, limit)
@@ -243,12 +251,16 @@ export const start = (host: Host, settings: Settings): Response => {
       const ahead = Math.min(1, (to / audio.length) * 1.25 + 0.1)
       const count = Math.ceil(words.length * ahead)
       at += ((to - from) / G711.BYTES_PER_MS / speed) * (0.6 + 0.8 * random.next())
-      step(at, () => {
-        const delta = words.slice(lastTextSent, count).join("")
-        lastTextSent = Math.max(lastTextSent, count)
-        sendText(delta)
-        sendAudio(from, to)
-      }, true)
+      step(
+        at,
+        () => {
+          const delta = words.slice(lastTextSent, count).join("")
+          lastTextSent = Math.max(lastTextSent, count)
+          sendText(delta)
+          sendAudio(from, to)
+        },
+        true
+      )
       sent = to
     }
     return at
@@ -309,7 +321,10 @@ export const start = (host: Host, settings: Settings): Response => {
       if (phase !== "active") return
       phase = "cancelling"
       const steps = agenda.remove(id)
-      const pieces = steps.slice(0, steps.findIndex((step) => !step.piece))
+      const pieces = steps.slice(
+        0,
+        steps.findIndex((step) => !step.piece)
+      )
       let at = host.now()
       for (const { run } of pieces.slice(0, choices.lateDeltas)) {
         at += 2 + 12 * random.next()

@@ -1,6 +1,7 @@
 /** The agent of the demo: what it says to the caller of `Speech`, and how it recognises what the caller said. */
-import * as Speech from "../Speech.ts"
+
 import type { Speech as Heard } from "../SimModel.ts"
+import * as Speech from "../Speech.ts"
 import * as Brain from "./Brain.ts"
 
 /** Greets, answers three turns, says goodbye and calls `end_call`. */
@@ -14,7 +15,7 @@ export const brain = (audio: Speech.Audio): Brain.Brain => {
 }
 
 /** A transcriber that knows the caller's clips by their bytes; what it does not know is "(speech 1.2 s)". */
-export const transcriber = (audio: Speech.Audio): (heard: Heard) => string => {
+export const transcriber = (audio: Speech.Audio): ((heard: Heard) => string) => {
   const known = Speech.clips
     .filter((clip) => clip.voice === "caller")
     .map(({ id, text }) => ({ text, print: fingerprint(audio[id]) }))
@@ -40,7 +41,8 @@ const fingerprint = (clip: Uint8Array): Uint8Array => {
 }
 
 const contains = (bytes: Uint8Array, part: Uint8Array): boolean => {
-  for (let at = bytes.indexOf(part[0]!); at >= 0; at = bytes.indexOf(part[0]!, at + 1)) {
+  const first = part[0] ?? 0
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
     let same = 1
     while (same < part.length && bytes[at + same] === part[same]) same++
     if (same === part.length) return true

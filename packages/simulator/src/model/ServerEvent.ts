@@ -31,26 +31,26 @@ interface ItemBase {
 }
 
 export type ItemWire =
-  | ItemBase & {
-    readonly type: "message"
-    readonly role: "system"
-    readonly content: Array<{ readonly type: "input_text"; readonly text: string }>
-  }
-  | ItemBase & { readonly type: "message"; readonly role: "user"; readonly content: Array<ContentWire> }
-  | ItemBase & { readonly type: "message"; readonly role: "assistant"; readonly content: Array<AssistantContentWire> }
-  | ItemBase & {
-    readonly type: "function_call"
-    readonly name: string
-    readonly call_id: string
-    readonly arguments: string
-  }
-  | ItemBase & { readonly type: "function_call_output"; readonly call_id: string; readonly output: string }
+  | (ItemBase & {
+      readonly type: "message"
+      readonly role: "system"
+      readonly content: Array<{ readonly type: "input_text"; readonly text: string }>
+    })
+  | (ItemBase & { readonly type: "message"; readonly role: "user"; readonly content: Array<ContentWire> })
+  | (ItemBase & { readonly type: "message"; readonly role: "assistant"; readonly content: Array<AssistantContentWire> })
+  | (ItemBase & {
+      readonly type: "function_call"
+      readonly name: string
+      readonly call_id: string
+      readonly arguments: string
+    })
+  | (ItemBase & { readonly type: "function_call_output"; readonly call_id: string; readonly output: string })
   | {
-    readonly id: string
-    readonly type: "mcp_approval_response"
-    readonly approval_request_id: string
-    readonly approve: boolean
-  }
+      readonly id: string
+      readonly type: "mcp_approval_response"
+      readonly approval_request_id: string
+      readonly approve: boolean
+    }
 
 export type ResponseStatus = "in_progress" | "completed" | "cancelled" | "failed" | "incomplete"
 
@@ -120,92 +120,95 @@ export type Body =
   | { readonly type: "error"; readonly error: ErrorBody }
   | { readonly type: "session.created" | "session.updated"; readonly session: Config }
   | {
-    readonly type: "conversation.created"
-    readonly conversation: { readonly id: string; readonly object: "realtime.conversation" }
-  }
+      readonly type: "conversation.created"
+      readonly conversation: { readonly id: string; readonly object: "realtime.conversation" }
+    }
   | {
-    readonly type: "conversation.item.added" | "conversation.item.done"
-    readonly previous_item_id: string | null
-    readonly item: ItemWire
-  }
+      readonly type: "conversation.item.added" | "conversation.item.done"
+      readonly previous_item_id: string | null
+      readonly item: ItemWire
+    }
   | { readonly type: "conversation.item.retrieved"; readonly item: ItemWire }
   | { readonly type: "conversation.item.deleted"; readonly item_id: string }
   | {
-    readonly type: "conversation.item.truncated"
-    readonly item_id: string
-    readonly content_index: number
-    readonly audio_end_ms: number
-  }
+      readonly type: "conversation.item.truncated"
+      readonly item_id: string
+      readonly content_index: number
+      readonly audio_end_ms: number
+    }
   | {
-    readonly type: "conversation.item.input_audio_transcription.delta"
-    readonly item_id: string
-    readonly content_index: number
-    readonly delta: string
-  }
+      readonly type: "conversation.item.input_audio_transcription.delta"
+      readonly item_id: string
+      readonly content_index: number
+      readonly delta: string
+    }
   | {
-    readonly type: "conversation.item.input_audio_transcription.completed"
-    readonly item_id: string
-    readonly content_index: number
-    readonly transcript: string
-    readonly usage:
-      | { readonly type: "duration"; readonly seconds: number }
-      | {
-        readonly type: "tokens"
-        readonly total_tokens: number
-        readonly input_tokens: number
-        readonly input_token_details: { readonly text_tokens: number; readonly audio_tokens: number }
-        readonly output_tokens: number
-      }
-  }
+      readonly type: "conversation.item.input_audio_transcription.completed"
+      readonly item_id: string
+      readonly content_index: number
+      readonly transcript: string
+      readonly usage:
+        | { readonly type: "duration"; readonly seconds: number }
+        | {
+            readonly type: "tokens"
+            readonly total_tokens: number
+            readonly input_tokens: number
+            readonly input_token_details: { readonly text_tokens: number; readonly audio_tokens: number }
+            readonly output_tokens: number
+          }
+    }
   | {
-    readonly type: "conversation.item.input_audio_transcription.failed"
-    readonly item_id: string
-    readonly content_index: number
-    readonly error: { readonly type: string; readonly code: string; readonly message: string }
-  }
+      readonly type: "conversation.item.input_audio_transcription.failed"
+      readonly item_id: string
+      readonly content_index: number
+      readonly error: { readonly type: string; readonly code: string; readonly message: string }
+    }
   | {
-    readonly type: "input_audio_buffer.committed"
-    readonly item_id: string
-    readonly previous_item_id: string | null
-  }
+      readonly type: "input_audio_buffer.committed"
+      readonly item_id: string
+      readonly previous_item_id: string | null
+    }
   | { readonly type: "input_audio_buffer.cleared" }
   | { readonly type: "input_audio_buffer.speech_started"; readonly item_id: string; readonly audio_start_ms: number }
   | { readonly type: "input_audio_buffer.speech_stopped"; readonly item_id: string; readonly audio_end_ms: number }
   | {
-    readonly type: "input_audio_buffer.timeout_triggered"
-    readonly item_id: string
-    readonly audio_start_ms: number
-    readonly audio_end_ms: number
-  }
+      readonly type: "input_audio_buffer.timeout_triggered"
+      readonly item_id: string
+      readonly audio_start_ms: number
+      readonly audio_end_ms: number
+    }
   | { readonly type: "rate_limits.updated"; readonly rate_limits: Array<RateLimit> }
   | { readonly type: "response.created" | "response.done"; readonly response: ResponseWire }
   | {
-    readonly type: "response.output_item.added" | "response.output_item.done"
-    readonly response_id: string
-    readonly output_index: number
-    readonly item: ItemWire
-  }
-  | InContent & {
-    readonly type: "response.content_part.added" | "response.content_part.done"
-    readonly part: PartWire
-  }
-  | InContent & {
-    readonly type: "response.output_audio.delta" | "response.output_audio_transcript.delta" | "response.output_text.delta"
-    readonly delta: string
-  }
-  | InContent & { readonly type: "response.output_audio.done" }
-  | InContent & { readonly type: "response.output_audio_transcript.done"; readonly transcript: string }
-  | InContent & { readonly type: "response.output_text.done"; readonly text: string }
-  | InResponse & {
-    readonly type: "response.function_call_arguments.delta"
-    readonly call_id: string
-    readonly delta: string
-  }
-  | InResponse & {
-    readonly type: "response.function_call_arguments.done"
-    readonly call_id: string
-    readonly name: string
-    readonly arguments: string
-  }
+      readonly type: "response.output_item.added" | "response.output_item.done"
+      readonly response_id: string
+      readonly output_index: number
+      readonly item: ItemWire
+    }
+  | (InContent & {
+      readonly type: "response.content_part.added" | "response.content_part.done"
+      readonly part: PartWire
+    })
+  | (InContent & {
+      readonly type:
+        | "response.output_audio.delta"
+        | "response.output_audio_transcript.delta"
+        | "response.output_text.delta"
+      readonly delta: string
+    })
+  | (InContent & { readonly type: "response.output_audio.done" })
+  | (InContent & { readonly type: "response.output_audio_transcript.done"; readonly transcript: string })
+  | (InContent & { readonly type: "response.output_text.done"; readonly text: string })
+  | (InResponse & {
+      readonly type: "response.function_call_arguments.delta"
+      readonly call_id: string
+      readonly delta: string
+    })
+  | (InResponse & {
+      readonly type: "response.function_call_arguments.done"
+      readonly call_id: string
+      readonly name: string
+      readonly arguments: string
+    })
 
 export type ServerEvent = Body & { readonly event_id: string }

@@ -24,20 +24,20 @@ export interface McpTool {
 
 export type TurnDetection =
   | {
-    readonly type: "server_vad"
-    readonly threshold: number
-    readonly prefix_padding_ms: number
-    readonly silence_duration_ms: number
-    readonly idle_timeout_ms: number | null
-    readonly create_response: boolean
-    readonly interrupt_response: boolean
-  }
+      readonly type: "server_vad"
+      readonly threshold: number
+      readonly prefix_padding_ms: number
+      readonly silence_duration_ms: number
+      readonly idle_timeout_ms: number | null
+      readonly create_response: boolean
+      readonly interrupt_response: boolean
+    }
   | {
-    readonly type: "semantic_vad"
-    readonly eagerness: "low" | "medium" | "high" | "auto"
-    readonly create_response: boolean
-    readonly interrupt_response: boolean
-  }
+      readonly type: "semantic_vad"
+      readonly eagerness: "low" | "medium" | "high" | "auto"
+      readonly create_response: boolean
+      readonly interrupt_response: boolean
+    }
 
 export interface Transcription {
   readonly model?: string
@@ -159,7 +159,7 @@ export const vadSettings = (turnDetection: TurnDetection | null): Vad.Settings |
 }
 
 const section = (audio: unknown, key: "input" | "output"): Json =>
-  ((audio as { readonly [key: string]: Json } | undefined)?.[key]) ?? {}
+  (audio as { readonly [key: string]: Json } | undefined)?.[key] ?? {}
 
 const mergeTurnDetection = (config: Config, change: TurnDetection): TurnDetection => {
   const current = config.audio.input.turn_detection
@@ -189,10 +189,15 @@ const rejected = (config: Config, change: Json, spoken: boolean): Failure | unde
   }
   const transcription = section(change["audio"], "input")["transcription"] as Json | null | undefined
   if (
-    transcription !== undefined && transcription !== null && transcription["delay"] !== undefined &&
+    transcription !== undefined &&
+    transcription !== null &&
+    transcription["delay"] !== undefined &&
     transcription["model"] !== "gpt-realtime-whisper"
   ) {
-    return invalidValue("session.audio.input.transcription.delay", "'delay' is only supported by 'gpt-realtime-whisper'.")
+    return invalidValue(
+      "session.audio.input.transcription.delay",
+      "'delay' is only supported by 'gpt-realtime-whisper'."
+    )
   }
   return undefined
 }

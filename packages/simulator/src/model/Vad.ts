@@ -42,12 +42,15 @@ export interface Vad {
 
 const NOTHING: ReadonlyArray<Change> = []
 
+const OFF: Settings = { threshold: 1, prefixMs: 0, silenceMs: () => Infinity }
+
 export const bytesPerMs = (encoding: Encoding): number => (encoding === "audio/pcm" ? 48 : 8)
 
 const onLevel = (threshold: number): number => -45 + (threshold - 0.5) * 40
 
 export const make = (): Vad => {
-  let settings: Settings | null = null
+  let settings = OFF
+  let listening = false
   let encoding: Encoding = "audio/pcm"
   let windowBytes = WINDOW_MS * bytesPerMs(encoding)
   let onSum = Infinity
@@ -85,7 +88,7 @@ export const make = (): Vad => {
           speaking = true
           silent = 0
           voiced = RESUME_WINDOWS
-          startMs = Math.max(floorMs, onsetMs - settings!.prefixMs)
+          startMs = Math.max(floorMs, onsetMs - settings.prefixMs)
           change = { _tag: "Started", startMs, atMs: endMs }
         }
       } else if (voiced > 0) voiced--
@@ -97,7 +100,7 @@ export const make = (): Vad => {
       voiced = 0
       silent++
     }
-    if (speaking && silent > 0 && silent * WINDOW_MS >= settings!.silenceMs(endMs - silent * WINDOW_MS - startMs)) {
+    if (speaking && silent > 0 && silent * WINDOW_MS >= settings.silenceMs(endMs - silent * WINDOW_MS - startMs)) {
       speaking = false
       voiced = 0
       floorMs = endMs
@@ -112,14 +115,14 @@ export const make = (): Vad => {
   return {
     push: (bytes, length) => {
       writtenMs += length / bytesPerMs(encoding)
-      if (settings === null) {
+      if (!listening) {
         windowStartMs = writtenMs
         return NOTHING
       }
       let changes = NOTHING
       if (encoding === "audio/pcm") {
         for (let i = 0; i + 1 < length; i += 2) {
-          const sample = ((bytes[i]! | (bytes[i + 1]! << 8)) << 16) >> 16
+          const sample = (((bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8)) << 16) >> 16
           sum += sample * sample
           filled += 2
           if (filled >= windowBytes) changes = closeWindow(changes)
@@ -131,14 +134,15 @@ export const make = (): Vad => {
       while (i < length) {
         const end = Math.min(length, i + windowBytes - filled)
         filled += end - i
-        for (; i < end; i++) sum += squares[bytes[i]!]!
+        for (; i < end; i++) sum += squares[bytes[i] ?? G711.SILENCE] ?? 0
         if (filled >= windowBytes) changes = closeWindow(changes)
       }
       return changes
     },
     configure: (next, nextEncoding) => {
       if (next === null || encoding !== nextEncoding) reset()
-      settings = next
+      settings = next ?? OFF
+      listening = next !== null
       encoding = nextEncoding
       windowBytes = WINDOW_MS * bytesPerMs(encoding)
       if (next === null) return

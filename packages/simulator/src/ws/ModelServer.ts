@@ -4,8 +4,9 @@
  * 1. One timer is armed a connection, for the machine's next deadline or what is on its way on a line; nothing runs per frame besides.
  * 2. `close()` leaves no socket and no timer.
  */
-import { createServer } from "node:http"
+
 import type { IncomingMessage } from "node:http"
+import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import type { WebSocket } from "ws"
@@ -125,7 +126,7 @@ const serve = (
   admission: Admission,
   options: Options,
   sessions: Array<Session>
-): () => Promise<void> => {
+): (() => Promise<void>) => {
   const index = sessions.length
   const model = SimModel.make({ ...options, seed: `${options.seed ?? "model"}/${index}`, epochMs: Date.now() })
   const lines = options.lines?.(index)
@@ -162,12 +163,15 @@ const serve = (
     armedFor = Infinity
     timer = undefined
     const at = now()
-    while (arriving.length > 0 && arriving[0]!.at <= at) {
-      const { at: arrivedAt, text } = arriving.shift()!
-      deliver(arrivedAt, text)
+    for (let next = arriving[0]; next !== undefined && next.at <= at; next = arriving[0]) {
+      arriving.shift()
+      deliver(next.at, next.text)
     }
     if ((model.nextDeadline() ?? Infinity) <= at) perform(model.handle({ _tag: "TimeAdvanced", at }))
-    while (leaving.length > 0 && leaving[0]!.at <= at) send(leaving.shift()!.output)
+    for (let next = leaving[0]; next !== undefined && next.at <= at; next = leaving[0]) {
+      leaving.shift()
+      send(next.output)
+    }
     arm()
   }
 
