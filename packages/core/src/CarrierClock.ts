@@ -98,7 +98,7 @@ export const moment = (clock: CarrierClock, at: Millis): Moment => {
   if (clock.end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
   const earliest = Math.max(clock.end, latest - clock.lateness)
   const nextEnd = clock.end + clock.span
-  if (latest - clock.end > SUPPRESSED_AFTER_MS) return between(earliest, latest + ROUNDING_MS)
+  if (latest - clock.end > SUPPRESSED_AFTER_MS - clock.span) return between(earliest, latest + ROUNDING_MS)
   if (earliest - clock.lateness / 2 > nextEnd + ROUNDING_MS) return between(clock.end, latest)
   if (earliest > nextEnd - ROUNDING_MS * 4) return between(Math.max(clock.end, nextEnd - 4), nextEnd)
   return between(earliest, Math.max(earliest, Math.min(nextEnd, latest + ROUNDING_MS)))
@@ -119,6 +119,7 @@ const leastOf = (minima: ReadonlyArray<SecondMinimum>, offset: number): number =
   minima.reduce((least, past) => Math.min(least, past.minimum), offset)
 
 const WINDOW_SECONDS = 30
+/** From the start of the last frame. */
 const SUPPRESSED_AFTER_MS = 60
 /** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
 const LATENESS_DECAY = 0.997

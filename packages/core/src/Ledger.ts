@@ -292,9 +292,12 @@ export const progress = (
 export const forget = (ledger: Ledger, session: number, item: string, contentIndex: number): Ledger => {
   const key = { session, item, contentIndex }
   const others = <A extends Playback.Key>(list: ReadonlyArray<A>) => list.filter((one) => !Playback.isSame(one, key))
+  const unsent = others(ledger.unsent)
   return {
     ...ledger,
     items: others(ledger.items),
+    unsent,
+    unsentBytes: unsent.reduce((bytes, piece) => bytes + piece.bytes, 0),
     playback: { ...ledger.playback, segments: others(ledger.playback.segments) },
     cuts: ledger.cuts.map((cut) => ({ ...cut, segments: others(cut.segments), items: others(cut.items) }))
   }
