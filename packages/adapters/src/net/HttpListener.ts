@@ -318,19 +318,11 @@ const malformed = ({ headers, method }: Http.IncomingMessage): string | undefine
   return undefined
 }
 
-/**
- * Calls `gone` when the peer has left. A peer that resets right behind its request is seen only by who reads on; a
- * "readable" listener does, and takes no more than one stream buffer of a peer that talks too early.
- */
+/** Calls `gone` when the peer has left. One that resets right behind its request shows as an end, and never as a close. */
 const watch = (socket: Net.Socket, gone: () => void): (() => void) => {
-  const onReadable = () => {
-    if (socket.readableLength === 0) socket.read()
-  }
-  socket.on("readable", onReadable)
   socket.once("end", gone)
   socket.once("close", gone)
   return () => {
-    socket.off("readable", onReadable)
     socket.off("end", gone)
     socket.off("close", gone)
   }
