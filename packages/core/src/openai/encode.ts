@@ -67,7 +67,12 @@ const clientEvent = (
       return {
         type: "conversation.item.create",
         event_id,
-        item: { id: command.item, type: "message", role: command.role, content: [{ type: "input_text", text: command.text }] }
+        item: {
+          id: command.item,
+          type: "message",
+          role: command.role,
+          content: [{ type: "input_text", text: command.text }]
+        }
       }
     case "AnswerTool":
       return {

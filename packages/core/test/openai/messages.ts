@@ -1,8 +1,8 @@
 /** Events of the Realtime API and what they mean: tables for the decoder, the encoder and the oracle. */
 import * as Agent from "../../src/Agent.ts"
+import * as EndCall from "../../src/EndCall.ts"
 import type { Usage } from "../../src/Event.ts"
 import type { Decoded } from "../../src/openai/decode.ts"
-import * as EndCall from "../../src/openai/EndCall.ts"
 import type { Encodable } from "../../src/openai/encode.ts"
 import { milliwatt } from "../twilio/messages.ts"
 
@@ -467,7 +467,14 @@ const telephony = {
   type: "realtime",
   output_modalities: ["audio"],
   instructions: Agent.defaults.instructions,
-  tools: [EndCall.tool],
+  tools: [
+    {
+      type: "function",
+      name: EndCall.tool.name,
+      description: EndCall.tool.description,
+      parameters: EndCall.tool.parameters
+    }
+  ],
   tool_choice: "auto",
   audio: {
     input: {
