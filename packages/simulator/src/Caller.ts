@@ -236,8 +236,7 @@ class Person implements Caller {
   }
 
   private byteAt(at: number): number {
-    const previous = this.clipBefore === undefined ? 0 : this.clipBefore.start + this.clipBefore.audio.length
-    return Math.max(this.position, previous, Math.ceil((at - this.from) * bytesPerMs - 1e-6))
+    return Math.max(this.position, Math.ceil((at - this.from) * bytesPerMs - 1e-6))
   }
 
   private timeOf(byte: number): number {

@@ -98,7 +98,7 @@ class Buffer implements PlayBuffer {
     const message = this.messages++
     if (payload.length === 0) return
     const joins = at <= this.tickBefore(this.playEnd)
-    const start = joins ? this.playEnd : this.tickAfter(Math.max(at, this.playEnd))
+    const start = joins ? this.playEnd : this.tickAfter(at)
     this.playEnd = start + payload.length / bytesPerMs
     this.cutShort = false
     this.audio.push({ message, start, end: this.playEnd, payload })

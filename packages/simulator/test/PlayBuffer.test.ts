@@ -75,6 +75,25 @@ describe("PlayBuffer", () => {
     assert.deepStrictEqual(log.slice(9), ["151 started", "151 heard 3:0-160", "171 echoed d", "171 ended"])
   })
 
+  it("echoes a mark at once that comes when the last byte has been played", () => {
+    const { buffer, log } = make()
+    buffer.media(0, audio(20))
+    buffer.mark(20, "a")
+    assert.deepStrictEqual(log.at(-1), "20 echoed a")
+  })
+
+  it("lets audio join a piece of a quantum that has not been taken yet, and wait for the next one otherwise", () => {
+    const { buffer, heard } = make(20)
+    buffer.media(0, audio(30))
+    buffer.media(15, audio(5))
+    buffer.media(25, audio(5))
+    buffer.advance(100)
+    assert.deepStrictEqual(
+      heard.map((one) => one.at),
+      [0, 30, 40]
+    )
+  })
+
   it("has nothing to clear when nothing plays", () => {
     const { buffer, log } = make()
     buffer.clear(5)
