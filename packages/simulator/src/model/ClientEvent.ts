@@ -334,11 +334,19 @@ export const decode = (text: string): Decoded => {
     const failure = { code: "invalid_json", message: "Failed to parse the event: it is not valid JSON.", param: null }
     return { ok: false, failure, eventId: null }
   }
-  const failure = anyEvent(value, "") ?? tooMuchAudio(value as Json)
+  const failure = (isPlainAppend(value) ? undefined : anyEvent(value, "")) ?? tooMuchAudio(value as Json)
   if (failure === undefined) return { ok: true, event: value as ClientEvent }
   const id = typeof value === "object" && value !== null ? (value as Json)["event_id"] : undefined
   const param = failure.param === "" ? null : failure.param
   return { ok: false, failure: { ...failure, param }, eventId: typeof id === "string" ? id : null }
+}
+
+/** Fifty a second come in this shape: the general check would cost more than the parsing. */
+const isPlainAppend = (value: unknown): boolean => {
+  const event = value as { readonly type?: unknown; readonly audio?: unknown } | null
+  return (
+    event?.type === "input_audio_buffer.append" && typeof event.audio === "string" && Object.keys(event).length === 2
+  )
 }
 
 const tooMuchAudio = (event: Json): Failure | undefined =>

@@ -232,29 +232,34 @@ export const wire = (item: Item, encode?: (clip: Uint8Array, bytes: number) => s
     case "message":
       break
   }
-  const content = item.content.map((part): ContentWire | AssistantContentWire => {
-    switch (part.type) {
-      case "input_audio":
-        return encode === undefined
-          ? { type: part.type, transcript: part.transcript }
-          : { type: part.type, audio: Base64.encode(part.audio), transcript: part.transcript }
-      case "input_image":
-        return { type: part.type, image_url: part.imageUrl, detail: part.detail }
-      case "output_audio":
-        return encode === undefined
-          ? { type: part.type, transcript: part.transcript }
-          : {
-              type: part.type,
-              audio: encode(part.clip, Math.floor((part.keptMs ?? part.generatedMs) * 8)),
-              transcript: part.transcript
-            }
-      case "input_text":
-        return { type: part.type, text: part.text }
-      case "output_text":
-        return { type: part.type, text: part.text }
-    }
-  })
+  const content = item.content.map((part) => wireContent(part, encode))
   return { ...base, type: "message", role: item.role, content } as ItemWire
+}
+
+const wireContent = (
+  part: Content,
+  encode: ((clip: Uint8Array, bytes: number) => string) | undefined
+): ContentWire | AssistantContentWire => {
+  switch (part.type) {
+    case "input_audio":
+      return encode === undefined
+        ? { type: part.type, transcript: part.transcript }
+        : { type: part.type, audio: Base64.encode(part.audio), transcript: part.transcript }
+    case "input_image":
+      return { type: part.type, image_url: part.imageUrl, detail: part.detail }
+    case "output_audio":
+      return encode === undefined
+        ? { type: part.type, transcript: part.transcript }
+        : {
+            type: part.type,
+            audio: encode(part.clip, Math.floor((part.keptMs ?? part.generatedMs) * 8)),
+            transcript: part.transcript
+          }
+    case "input_text":
+      return { type: part.type, text: part.text }
+    case "output_text":
+      return { type: part.type, text: part.text }
+  }
 }
 
 /** Text and audio tokens of what the model remembers of an item (protocols.md E.1: caller 1 a 100 ms, model 1 a 50 ms). */
