@@ -4,7 +4,7 @@ import type { Event } from "../src/Event.ts"
 import * as Recorder from "../src/Recorder.ts"
 import * as Recording from "../src/Recording.ts"
 import * as Replay from "../src/Replay.ts"
-import { frame, host, machine, recorded, story } from "./support/ToyCall.ts"
+import { frame, host, machine, recorded, recordedBy, story } from "./support/ToyCall.ts"
 
 const withoutPayload = (event: Event): Event => ("payload" in event ? { ...event, payload: "" } : event)
 
@@ -154,6 +154,35 @@ describe("what is hidden", () => {
   it("and the masked recording replays", () => {
     const result = Replay.run(Recording.parse(text), machine)
     assert.isTrue(result.same, result.same ? "" : Replay.explain(result.difference))
+  })
+
+  it("whatever is keyed, the real call masked is the call of the masked keys", () => {
+    let seed = 7
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff
+      return (seed >> 8) % below
+    }
+    for (let round = 0; round < 40; round++) {
+      let at = 400
+      let keys = ""
+      const told = [...story().slice(0, 2), story().find((event) => event._tag === "ModelSessionUpdated") as Event]
+      for (let count = random(90); count >= 0; count--) {
+        at += random(9) === 0 ? 2_500 : 150
+        const digit = "0123456789*#ABCD".charAt(random(16))
+        keys += digit
+        told.push({ _tag: "CarrierKeyed", at, stream: 0, digit })
+      }
+      const sentence = "The caller keyed 1 2 on the telephone."
+      told.push({ _tag: "ModelTranscribed", at, session: 0, item: "item_9", text: sentence })
+      told.push({ _tag: "CarrierStopped", at: at + 3_000, stream: 0 })
+      told.push({ _tag: "CarrierClosed", at: at + 3_000, stream: 0, code: 1000 })
+      const ordered = told.map((event) => ({ ...event, at: Math.max(event.at, 981) }))
+      const text = recordedBy(Call, ordered)
+      assert.notMatch(text, /keyed [0* ]*[1-9A-D]|"digit":"[1-9A-D]"/)
+      const result = Replay.run(Recording.parse(text))
+      assert.isTrue(result.same, result.same ? "" : `${keys}: ${Replay.explain(result.difference)}`)
+      assert.include(text, '"c":"Settled"')
+    }
   })
 
   it("the header says what is masked", () => {

@@ -4,7 +4,7 @@ import type { Command } from "../src/Command.ts"
 import type { Event } from "../src/Event.ts"
 import * as Recording from "../src/Recording.ts"
 import * as Replay from "../src/Replay.ts"
-import { machine, recorded, type State, story } from "./support/ToyCall.ts"
+import { machine, recorded, recordedBy, type State, story } from "./support/ToyCall.ts"
 
 const replay = (text: string, by: Replay.Machine<State> = machine): Replay.Result =>
   Replay.run(Recording.parse(text), by)
@@ -68,10 +68,10 @@ describe("the same", () => {
 describe("this version's machine", () => {
   for (const audio of [false, true]) {
     it(`replays its own recording, ${audio ? "with" : "without"} audio, masked`, () => {
-      const text = recorded(
+      const text = recordedBy(
+        Call,
         story((number) => number % 4),
-        { audio },
-        Call
+        { audio }
       )
       const result = Replay.run(Recording.parse(text))
       assert.isTrue(result.same, result.same ? "" : Replay.explain(result.difference))
@@ -131,7 +131,7 @@ describe("the first difference", () => {
       recorded(story()),
       changed((event, commands) => (event.at === frame?.at ? [] : commands))
     )
-    assert.deepStrictEqual(found.event, { ...frame, payload: "" })
+    assert.deepStrictEqual<unknown>(found.event, { ...frame, payload: "" })
     assert.strictEqual(found.expected?.c, "ForwardAudio")
   })
 

@@ -122,19 +122,22 @@ export const machine: Machine<State> = {
 const create: Command = { _tag: "CreateResponse", session: 0, request: "r0", instructions: "Grüße, 世界 🙂" }
 
 const told = (entry: string | null): ReadonlyArray<Command> =>
-  entry === null ? [] : [{ _tag: "AddText", session: 0, role: "user", text: Keypad.sentence(entry) }]
+  entry === null ? [] : [{ _tag: "AddText", session: 0, item: "keys", role: "user", text: Keypad.sentence(entry) }]
 
-/** Records the events as a host would. */
-export const recorded = (
+/** Records the events as a host would that runs the toy. */
+export const recorded = (events: ReadonlyArray<Event>, options: Partial<Recorder.Options> = {}): string =>
+  recordedBy(machine, events, options)
+
+export const recordedBy = <S>(
+  by: Machine<S>,
   events: ReadonlyArray<Event>,
-  options: Partial<Recorder.Options> = {},
-  played: Machine<State> = machine
+  options: Partial<Recorder.Options> = {}
 ): string => {
   const recorder = Recorder.make({ ...host, ...options })
-  let [state, commands] = played.initial(host.config)
+  let [state, commands] = by.initial(host.config)
   let text = recorder.start(commands)
   for (const event of events) {
-    ;[state, commands] = played.step(state, event)
+    ;[state, commands] = by.step(state, event)
     text += recorder.add(event, commands)
   }
   return text + recorder.finish()
