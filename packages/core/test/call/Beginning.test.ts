@@ -1,0 +1,150 @@
+import { assert, describe, it } from "vitest"
+import * as Scene from "../support/Scene.ts"
+
+const greeting = "Say hello."
+
+describe("A call begins", () => {
+  it("by connecting the model, before the carrier is there", () => {
+    assert.deepStrictEqual(Scene.make().commands, [{ _tag: "ConnectModel", session: 0 }])
+  })
+
+  it("with the agent speaking first, once the model is configured", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    const given = Scene.model(scene)
+    assert.deepStrictEqual(given, [
+      { _tag: "AddText", session: 0, item: "greeting", role: "system", text: greeting },
+      { _tag: "CreateResponse", session: 0, request: "r1", instructions: null }
+    ])
+  })
+
+  it("with the agent waiting where there is no greeting", () => {
+    const scene = Scene.make({ greeting: null })
+    Scene.carrier(scene)
+    assert.deepStrictEqual(Scene.model(scene), [])
+  })
+
+  it("keeping the greeting that is generated before the stream, and playing it when the stream begins", () => {
+    const scene = Scene.make({ greeting })
+    Scene.model(scene)
+    Scene.created(scene, "resp_1", "r1")
+    assert.deepStrictEqual(Scene.only(Scene.says(scene, "resp_1", "item_1", 200), "PlayAudio"), [])
+    scene.wait(3000)
+    const played = Scene.only(Scene.carrier(scene), "PlayAudio")
+    assert.deepStrictEqual(
+      played.map(({ bytes, from, item, payload, stream }) => ({ bytes, from, item, payload, stream })),
+      [{ bytes: 1600, from: 0, item: "item_1", payload: "item_1/200", stream: 0 }]
+    )
+  })
+
+  it("keeping the caller's audio until the model is ready, and forwarding it in order", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    assert.deepStrictEqual(Scene.only(scene.frames(1000), "ForwardAudio"), [])
+    const forwarded = Scene.only(Scene.model(scene), "ForwardAudio")
+    assert.deepStrictEqual(
+      forwarded.map(({ from }) => from),
+      Array.from({ length: 50 }, (_, index) => index * Scene.frameBytes)
+    )
+    assert.deepStrictEqual(
+      Scene.only(scene.frames(20), "ForwardAudio").map(({ from }) => from),
+      [50 * Scene.frameBytes]
+    )
+  })
+
+  it("keeping at most ten seconds of it, the latest, and saying what was lost", () => {
+    const scene = Scene.make({})
+    Scene.carrier(scene)
+    for (let ms = 0; ms < 12_000; ms += 20) scene.on(omitAt(Scene.frame(0, ms)))
+    const given = Scene.model(scene)
+    const bytes = Scene.only(given, "ForwardAudio").reduce((sum, command) => sum + command.bytes, 0)
+    assert.strictEqual(bytes, 80_000)
+    assert.deepStrictEqual(Scene.notes(given), ["audio overflow"])
+  })
+
+  it("and ends when the session echoes another format than mu-law, instead of playing noise", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    const given = scene.on({
+      _tag: "ModelSessionUpdated",
+      session: 0,
+      input: { type: "audio/pcmu" },
+      output: { type: "audio/pcm", rate: 24000 }
+    })
+    assert.includeMembers(Scene.tags(given), ["CloseModel", "CloseCarrier"])
+    scene.on({ _tag: "CarrierClosed", stream: 0, code: 1000 })
+    assert.strictEqual(Scene.outcome(scene), "format mismatch")
+  })
+
+  it("and ends when the carrier's stream is not mu-law", () => {
+    const scene = Scene.make()
+    const given = scene.on({
+      _tag: "CarrierStarted",
+      stream: 0,
+      streamSid: "MZ1",
+      callSid: "CA1",
+      accountSid: "AC1",
+      encoding: "audio/l16",
+      sampleRate: 16000,
+      channels: 1,
+      parameters: {}
+    })
+    assert.includeMembers(Scene.tags(given), ["CloseCarrier", "CloseModel"])
+  })
+
+  it("and is given up when no stream comes", () => {
+    const scene = Scene.make()
+    Scene.model(scene)
+    const given = scene.wait(60_000)
+    assert.includeMembers(Scene.tags(given), ["CloseModel", "Ended"])
+    assert.strictEqual(Scene.outcome(scene), "never connected")
+  })
+
+  it("and is given up when the model is never ready", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.frames(10_100)
+    assert.includeMembers(Scene.notes(scene.commands), ["model unanswered"])
+    assert.includeMembers(Scene.tags(scene.commands), ["CloseCarrier", "CloseModel"])
+  })
+
+  it("and ends with the tail when the model refused before the carrier was there", () => {
+    const scene = Scene.make()
+    scene.on({ _tag: "ModelConnectFailed", session: 0, failure: "status", status: 401 })
+    assert.include(Scene.tags(Scene.carrier(scene)), "CloseCarrier")
+    scene.on({ _tag: "CarrierClosed", stream: 0, code: 1000 })
+    assert.strictEqual(Scene.outcome(scene), "model refused")
+  })
+})
+
+describe("An onset that reached the model in a backlog", () => {
+  it("does not cut the greeting that began after it", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    scene.frames(2000)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1", "r1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    scene.frames(100)
+    Scene.begins(scene)
+    scene.frames(200)
+    const given = scene.on({ _tag: "ModelSpeechStarted", session: 0, item: "user_1", audioStartMs: 400 })
+    assert.notInclude(Scene.tags(given), "Clear")
+  })
+
+  it("while one spoken over the greeting does", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    scene.frames(2000)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1", "r1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    scene.frames(100)
+    Scene.begins(scene)
+    scene.frames(600)
+    assert.include(Scene.tags(Scene.speaks(scene)), "Clear")
+  })
+})
+
+const omitAt = <E extends { readonly at: number }>({ at: _, ...event }: E): Omit<E, "at"> => event

@@ -1,0 +1,224 @@
+import { assert, describe, it } from "vitest"
+import * as Scene from "../support/Scene.ts"
+
+/** The agent has been heard for `ms` of the 4 s it is saying; generation is still under way unless `done`. */
+const speaking = (agent: Parameters<typeof Scene.live>[0], ms: number, isDone = false): Scene.Scene => {
+  const scene = Scene.live(agent)
+  Scene.created(scene, "resp_1")
+  Scene.says(scene, "resp_1", "item_1", 4000, "One two three four.")
+  Scene.begins(scene)
+  if (isDone) Scene.done(scene, "resp_1")
+  scene.frames(ms)
+  return scene
+}
+
+describe("Interrupting", () => {
+  it("sends a mark and then a clear, at once", () => {
+    const given = Scene.speaks(speaking({ turns: "model" }, 1000))
+    assert.deepStrictEqual(Scene.tags(given), ["Mark", "Clear"])
+  })
+
+  it("truncates at what was heard when the mark came back", () => {
+    const scene = speaking({ turns: "model" }, 1000, true)
+    Scene.speaks(scene)
+    scene.frames(100)
+    const [truncate] = Scene.only(Scene.echoes(scene), "Truncate")
+    assert.strictEqual(truncate?.item, "item_1")
+    assert.closeTo(truncate?.audioEndMs ?? 0, 1100, 25)
+  })
+
+  it("lets the model cancel in model turns, and cancels itself in machine turns", () => {
+    assert.notInclude(Scene.tags(Scene.speaks(speaking({ turns: "model" }, 1000))), "CancelResponse")
+    assert.deepStrictEqual(Scene.tags(Scene.speaks(speaking({ turns: "machine" }, 1000))), [
+      "CancelResponse",
+      "Mark",
+      "Clear"
+    ])
+  })
+
+  it("cuts what still plays after generation has ended", () => {
+    const given = Scene.speaks(speaking({ turns: "machine" }, 1000, true))
+    assert.deepStrictEqual(Scene.tags(given), ["Mark", "Clear"])
+  })
+
+  it("holds the truncation until the response is done", () => {
+    const scene = speaking({ turns: "model" }, 1000)
+    Scene.speaks(scene)
+    scene.frames(100)
+    assert.notInclude(Scene.tags(Scene.echoes(scene)), "Truncate")
+    scene.wait(100)
+    assert.include(Scene.tags(Scene.done(scene, "resp_1", "cancelled")), "Truncate")
+  })
+
+  it("holds it for 300 ms at most", () => {
+    const scene = speaking({ turns: "model" }, 1000)
+    Scene.speaks(scene)
+    scene.frames(100)
+    Scene.echoes(scene)
+    assert.notInclude(Scene.tags(scene.wait(299)), "Truncate")
+    assert.include(Scene.tags(scene.wait(1)), "Truncate")
+  })
+
+  it("truncates by estimate, and says so, when the model answers first", () => {
+    const scene = speaking({ turns: "model" }, 1000, true)
+    Scene.speaks(scene)
+    scene.frames(100)
+    const given = Scene.created(scene, "resp_2")
+    assert.deepStrictEqual(Scene.notes(given), ["cut estimated"])
+    const [truncate] = Scene.only(given, "Truncate")
+    assert.closeTo(truncate?.audioEndMs ?? 0, 1100, 60)
+  })
+
+  it("truncates by estimate 100 ms before the model may answer, when the mark does not come back", () => {
+    const scene = speaking({ turns: "model" }, 1000, true)
+    Scene.speaks(scene)
+    assert.notInclude(Scene.tags(scene.frames(380)), "Truncate")
+    assert.include(Scene.tags(scene.frames(40)), "Truncate")
+  })
+
+  it("deletes an item that was queued and never heard, and truncates the one before", () => {
+    const scene = Scene.live({ turns: "model" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 2000)
+    Scene.says(scene, "resp_1", "item_2", 2000)
+    Scene.done(scene, "resp_1")
+    Scene.begins(scene)
+    scene.frames(1000)
+    Scene.speaks(scene)
+    const given = Scene.echoes(scene)
+    assert.deepStrictEqual(
+      given.filter(({ _tag }) => _tag === "Truncate" || _tag === "DeleteItem").map((command) => [command._tag, "item" in command && command.item]),
+      [
+        ["Truncate", "item_1"],
+        ["DeleteItem", "item_2"]
+      ]
+    )
+  })
+
+  it("leaves alone what was heard to its end", () => {
+    const scene = Scene.live({ turns: "model" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 400)
+    Scene.done(scene, "resp_1")
+    Scene.begins(scene)
+    scene.frames(400)
+    Scene.echoes(scene)
+    scene.frames(300)
+    const given = [...Scene.speaks(scene), ...scene.frames(1000)]
+    assert.notIncludeMembers(Scene.tags(given), ["Clear"])
+    assert.notInclude(Scene.tags(scene.commands), "Truncate")
+    assert.notInclude(Scene.tags(scene.commands), "DeleteItem")
+  })
+
+  it("with nothing playing clears nothing", () => {
+    assert.deepStrictEqual(Scene.speaks(Scene.live({ turns: "machine" })), [])
+  })
+
+  it("drops the late audio of the interrupted response, and plays the next one's", () => {
+    const scene = speaking({ turns: "model" }, 1000)
+    Scene.speaks(scene)
+    Scene.echoes(scene)
+    assert.notInclude(Scene.tags(Scene.says(scene, "resp_1", "item_1", 200)), "PlayAudio")
+    Scene.done(scene, "resp_1", "cancelled")
+    scene.frames(500)
+    Scene.stops(scene)
+    Scene.created(scene, "resp_2")
+    assert.include(Scene.tags(Scene.says(scene, "resp_2", "item_2", 200)), "PlayAudio")
+  })
+
+  it("deletes an item whose audio came only after the interruption", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    assert.deepStrictEqual(Scene.tags(Scene.speaks(scene)), ["CancelResponse"])
+    Scene.says(scene, "resp_1", "item_1", 200)
+    assert.deepInclude(Scene.done(scene, "resp_1", "cancelled"), { _tag: "DeleteItem", session: 0, item: "item_1" })
+  })
+
+  it("truncates an item heard to the end of what was sent, when more of it had been generated", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 200)
+    Scene.begins(scene)
+    scene.frames(300)
+    Scene.echoes(scene)
+    Scene.speaks(scene)
+    Scene.says(scene, "resp_1", "item_1", 400)
+    const [truncate] = Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate")
+    assert.strictEqual(truncate?.audioEndMs, 200)
+  })
+
+  it("cancels a response that is created after the caller began to speak", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.stops(speakAndStop(scene))
+    const [create] = Scene.only(scene.commands, "CreateResponse")
+    Scene.speaks(scene, "user_2")
+    const given = Scene.created(scene, "resp_1", create?.request ?? null)
+    assert.deepStrictEqual(given, [{ _tag: "CancelResponse", session: 0, response: "resp_1" }])
+  })
+
+  it("may happen three times in one call", () => {
+    const scene = Scene.live({ turns: "model" })
+    for (const turn of [1, 2, 3]) {
+      Scene.created(scene, `resp_${turn}`)
+      Scene.says(scene, `resp_${turn}`, `item_${turn}`, 4000)
+      Scene.done(scene, `resp_${turn}`)
+      Scene.begins(scene)
+      scene.frames(800)
+      Scene.speaks(scene, `user_${turn}`)
+      Scene.echoes(scene)
+      scene.frames(600)
+      Scene.stops(scene, `user_${turn}`)
+    }
+    assert.strictEqual(Scene.only(scene.commands, "Clear").length, 3)
+  })
+})
+
+describe("In machine turns", () => {
+  it("the answer is created when the caller has finished, after the truncation", () => {
+    const scene = speaking({ turns: "machine" }, 1000, true)
+    Scene.speaks(scene)
+    assert.notInclude(Scene.tags(Scene.stops(scene)), "CreateResponse")
+    assert.deepStrictEqual(
+      Scene.tags(Scene.echoes(scene)).filter((tag) => tag === "Truncate" || tag === "CreateResponse"),
+      ["Truncate", "CreateResponse"]
+    )
+  })
+
+  it("speech shorter than the configured does not interrupt, and is not answered", () => {
+    const scene = speaking({ turns: "machine", interruptAfterMs: 600 }, 1000, true)
+    Scene.speaks(scene)
+    scene.frames(200)
+    Scene.stops(scene)
+    scene.frames(1000)
+    assert.notInclude(Scene.tags(scene.commands), "Clear")
+    assert.notInclude(Scene.tags(scene.commands), "CreateResponse")
+    assert.include(Scene.notes(scene.commands), "interruption ignored")
+  })
+
+  it("longer speech interrupts when it has lasted long enough", () => {
+    const scene = speaking({ turns: "machine", interruptAfterMs: 600 }, 1000, true)
+    assert.notInclude(Scene.tags(Scene.speaks(scene)), "Clear")
+    assert.include(Scene.tags(scene.frames(500)), "Clear")
+  })
+
+  it("a protected greeting is spoken to its end, and the caller is answered", () => {
+    const scene = Scene.make({ turns: "machine", greeting: "Hello.", greetingProtected: true })
+    Scene.carrier(scene)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1", "r1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    Scene.done(scene, "resp_1", "completed", { request: "r1" })
+    Scene.begins(scene)
+    scene.frames(1000)
+    assert.deepStrictEqual(Scene.notes(Scene.speaks(scene)), ["interruption ignored"])
+    scene.frames(400)
+    assert.include(Scene.tags(Scene.stops(scene)), "CreateResponse")
+    assert.notInclude(Scene.tags(scene.commands), "Clear")
+  })
+})
+
+const speakAndStop = (scene: Scene.Scene): Scene.Scene => {
+  Scene.speaks(scene)
+  scene.frames(400)
+  return scene
+}
