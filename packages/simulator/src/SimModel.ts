@@ -10,7 +10,6 @@
  * 4. `received`, `items`, `errorsSent` are the truth for judges: what was appended, what was said and what of it is remembered, what went wrong.
  * 5. `CloseSocket` is the last output; a closed session is silent.
  */
-import * as Base64 from "./Base64.ts"
 import * as Agenda from "./model/Agenda.ts"
 import type { Brain } from "./model/Brain.ts"
 import type { Choices, Pace, Range } from "./model/Choices.ts"
@@ -19,13 +18,13 @@ import type { AudioFormat, ClientEvent, ItemInput, ResponseInput } from "./model
 import * as Client from "./model/ClientEvent.ts"
 import * as Conversation from "./model/Conversation.ts"
 import type { Fault } from "./model/Fault.ts"
-import * as Received from "./model/Received.ts"
+import * as Hearing from "./model/Hearing.ts"
+import type { Received } from "./model/Received.ts"
 import * as Response from "./model/Response.ts"
 import type { Body, ErrorBody, ServerEvent } from "./model/ServerEvent.ts"
 import * as Session from "./model/Session.ts"
 import type { Failure } from "./model/Shape.ts"
-import { invalidValue, notBase64 } from "./model/Shape.ts"
-import * as Vad from "./model/Vad.ts"
+import { invalidValue } from "./model/Shape.ts"
 import * as Random from "./Random.ts"
 
 export type Input =
@@ -63,7 +62,7 @@ export interface Options {
   readonly choices?: Partial<Choices>
   readonly pace?: Partial<Pace>
   /** Text of a caller's utterance; by default "(speech 1.2 s)". */
-  readonly transcribe?: (speech: Speech) => string
+  readonly transcribe?: (speech: Hearing.Speech) => string
   /** A session lasts this long; 60 minutes by default. */
   readonly limitMs?: number
   /** Unix time in ms at `Opened`, for `expires_at`. */
@@ -73,14 +72,6 @@ export interface Options {
   readonly onEvent?: (event: ServerEvent) => void
 }
 
-export interface Speech {
-  /** From 0, in order of commits. */
-  readonly index: number
-  readonly durationMs: number
-  /** In the input format. */
-  readonly audio: Uint8Array
-}
-
 export interface SimModel {
   readonly handle: (input: Input) => ReadonlyArray<Output>
   /** When the machine wants `TimeAdvanced`; undefined when it waits for input only. */
@@ -88,7 +79,7 @@ export interface SimModel {
   /** Takes a fault at its point, once. Those without a point are taken at the next input. */
   readonly failNext: (fault: Fault) => void
   readonly choices: Choices
-  readonly received: Received.Received
+  readonly received: Received
   /** Conversation order, deleted ones too. */
   readonly items: ReadonlyArray<Conversation.Item>
   readonly errorsSent: ReadonlyArray<ErrorBody>
@@ -109,8 +100,6 @@ export const make = (options: Options): SimModel => {
   const timing = random.split("timing")
   const ids = random.split("ids").hex(8)
   const agenda = Agenda.make()
-  const received = Received.make()
-  const vad = Vad.make()
   const conversation = Conversation.make(`conv_${ids}`)
   const errorsSent: Array<ErrorBody> = []
   const faults: Array<Fault> = [...(options.faults ?? [])]
@@ -121,9 +110,6 @@ export const make = (options: Options): SimModel => {
   let counter = 0
   let config = Session.initial(`sess_${ids}`, "", 0)
   let outputFormat: AudioFormat = { type: "audio/pcm", rate: 24000 }
-  let bufferStartMs = 0
-  let speechItemId: string | undefined
-  let utterances = 0
   let slot: Response.Response | undefined
   let turnWaiting = false
   let begun = 0
@@ -131,7 +117,6 @@ export const make = (options: Options): SimModel => {
   let cached = { text: 0, audio: 0 }
   let spoken = false
   const beside = new Map<string, Response.Response>()
-  let scratch = new Uint8Array(1_024)
 
   const between = ([minimum, maximum]: Range) => minimum + timing.next() * (maximum - minimum)
   const newId = (prefix: string) => `${prefix}_${ids}${(++counter).toString(36).padStart(4, "0")}`
@@ -214,8 +199,7 @@ export const make = (options: Options): SimModel => {
 
   const configure = (next: Session.Config) => {
     config = next
-    vad.configure(Session.vadSettings(next.audio.input.turn_detection), next.audio.input.format.type)
-    if (!vad.speaking()) speechItemId = undefined
+    hearing.configure(next)
   }
 
   const receive = (text: string) => {
@@ -231,14 +215,11 @@ export const make = (options: Options): SimModel => {
       case "session.update":
         return updateSession(event.session, session)
       case "input_audio_buffer.append":
-        return append(event.audio)
+        return hearing.append(event.audio)
       case "input_audio_buffer.commit":
-        return commitByClient()
+        return hearing.commit()
       case "input_audio_buffer.clear":
-        vad.reset()
-        speechItemId = undefined
-        bufferStartMs = vad.positionMs()
-        emit({ type: "input_audio_buffer.cleared" })
+        hearing.clear()
         return undefined
       case "conversation.item.create":
         return createItem(event.item, event.previous_item_id)
@@ -281,117 +262,16 @@ export const make = (options: Options): SimModel => {
     return undefined
   }
 
-  const append = (audio: string): Failure | undefined => {
-    if (scratch.length < audio.length) scratch = new Uint8Array(audio.length)
-    const length = Base64.decodeInto(audio, scratch)
-    if (length < 0) return notBase64("audio")
-    received.append(scratch, length, clock)
-    for (const change of vad.push(scratch, length)) {
-      if (change._tag === "Started") speechStarted(change.startMs, change.atMs)
-      else speechStopped(change.startMs, change.endMs)
-    }
-    return undefined
-  }
-
-  const speechStarted = (startMs: number, detectedMs: number) => {
-    speechItemId = newId("item")
-    agenda.remove("idle")
-    trace({ _tag: "SpeechStarted", itemId: speechItemId, startMs, detectedMs })
-    emit({
-      type: "input_audio_buffer.speech_started",
-      item_id: speechItemId,
-      audio_start_ms: Math.round(startMs)
-    })
-    if (config.audio.input.turn_detection?.interrupt_response === true) slot?.cancel("turn_detected")
-  }
-
-  const speechStopped = (startMs: number, endMs: number) => {
-    const itemId = speechItemId ?? newId("item")
-    speechItemId = undefined
-    trace({ _tag: "SpeechStopped", itemId, endMs })
-    emit({ type: "input_audio_buffer.speech_stopped", item_id: itemId, audio_end_ms: Math.round(endMs) })
-    commit(itemId, startMs, endMs)
-    if (config.audio.input.turn_detection?.create_response === true) answerTurn(itemId)
-  }
-
   const answerTurn = (itemId: string) => {
     if (slot === undefined) begin({}, "turn")
     else if (slot.phase() === "cancelling") turnWaiting = true
     else trace({ _tag: "TurnUnanswered", itemId })
   }
 
-  const commitByClient = (): Failure | undefined => {
-    const endMs = vad.positionMs()
-    const bufferedMs = endMs - bufferStartMs
-    if (bufferedMs < 100) {
-      return {
-        code: "input_audio_buffer_commit_empty",
-        message: `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ${bufferedMs.toFixed(
-          2
-        )}ms of audio.`,
-        param: null
-      }
-    }
-    const itemId = speechItemId ?? newId("item")
-    speechItemId = undefined
-    vad.reset()
-    commit(itemId, bufferStartMs, endMs)
-    return undefined
-  }
-
-  const commit = (itemId: string, startMs: number, endMs: number) => {
-    const perMs = Vad.bytesPerMs(config.audio.input.format.type)
-    const offset = (ms: number) => Math.max(0, received.length() - Math.round((vad.positionMs() - ms) * perMs))
-    const audio = received.bytes(offset(startMs), offset(endMs))
-    const item = Conversation.callerSpeech(itemId, audio, endMs - startMs)
-    bufferStartMs = endMs
-    const previous = conversation.insert(item)
-    emit({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: previous })
-    announce(item, previous)
-    const speech = { index: utterances++, durationMs: endMs - startMs, audio }
-    if (config.audio.input.transcription !== null && audio.length > 0) transcribe(item, speech)
-  }
-
   const announce = (item: Conversation.Item, previous: string | null) => {
     for (const when of ["added", "done"] as const) {
       emit({ type: `conversation.item.${when}`, previous_item_id: previous, item: Conversation.wire(item) })
     }
-  }
-
-  const transcribe = (item: Conversation.Item, speech: Speech) => {
-    const failed = takeFault("TranscriptionFailed") !== undefined
-    const byDuration = config.audio.input.transcription?.model === "whisper-1"
-    const at = { item_id: item.id, content_index: 0 }
-    const run = () => {
-      if (item.deleted) return
-      if (failed) {
-        const error = { type: "server_error", code: "transcription_failed", message: "Input transcription failed." }
-        return emit({ type: "conversation.item.input_audio_transcription.failed", ...at, error })
-      }
-      const transcript = options.transcribe?.(speech) ?? `(speech ${(speech.durationMs / 1000).toFixed(1)} s)`
-      const part = item.content[0]
-      if (part?.type === "input_audio") part.transcript = transcript
-      for (const delta of byDuration ? [] : (transcript.match(/\s*\S+/g) ?? [])) {
-        emit({ type: "conversation.item.input_audio_transcription.delta", ...at, delta })
-      }
-      const audioTokens = Math.ceil(speech.durationMs / 100)
-      const outputTokens = Conversation.textTokens(transcript)
-      emit({
-        type: "conversation.item.input_audio_transcription.completed",
-        ...at,
-        transcript,
-        usage: byDuration
-          ? { type: "duration", seconds: Math.ceil(speech.durationMs / 1000) }
-          : {
-              type: "tokens",
-              total_tokens: audioTokens + outputTokens,
-              input_tokens: audioTokens,
-              input_token_details: { text_tokens: 0, audio_tokens: audioTokens },
-              output_tokens: outputTokens
-            }
-      })
-    }
-    agenda.add({ at: clock + between(pace.transcriptionMs), owner: "transcription", piece: false, run })
   }
 
   const createItem = (input: ItemInput, previousId: string | null | undefined): Failure | undefined => {
@@ -567,17 +447,7 @@ export const make = (options: Options): SimModel => {
   }
 
   const idle = () => {
-    if (slot !== undefined || vad.speaking()) return
-    const itemId = newId("item")
-    const endMs = vad.positionMs()
-    emit({
-      type: "input_audio_buffer.timeout_triggered",
-      item_id: itemId,
-      audio_start_ms: Math.round(bufferStartMs),
-      audio_end_ms: Math.round(endMs)
-    })
-    commit(itemId, endMs, endMs)
-    begin({}, "turn")
+    if (slot === undefined && hearing.timeOut()) begin({}, "turn")
   }
 
   const host: Response.Host = {
@@ -591,6 +461,37 @@ export const make = (options: Options): SimModel => {
     emit,
     onDone
   }
+
+  const hearing: Hearing.Hearing = Hearing.make(
+    {
+      agenda,
+      now: () => clock,
+      newId,
+      emit,
+      insert: (item, before) => {
+        const previous = conversation.insert(item)
+        before(previous)
+        announce(item, previous)
+      },
+      onSpeechStarted: (itemId, startMs, detectedMs) => {
+        agenda.remove("idle")
+        trace({ _tag: "SpeechStarted", itemId, startMs, detectedMs })
+        if (config.audio.input.turn_detection?.interrupt_response === true) slot?.cancel("turn_detected")
+      },
+      onSpeechStopped: (itemId, endMs) => {
+        trace({ _tag: "SpeechStopped", itemId, endMs })
+        if (config.audio.input.turn_detection?.create_response === true) answerTurn(itemId)
+      },
+      transcription: (speech) => ({
+        afterMs: between(pace.transcriptionMs),
+        text:
+          takeFault("TranscriptionFailed") === undefined
+            ? (options.transcribe?.(speech) ?? `(speech ${(speech.durationMs / 1000).toFixed(1)} s)`)
+            : undefined
+      })
+    },
+    config
+  )
 
   const advance = (at: number) => {
     for (let step = agenda.due(at); step !== undefined; step = agenda.due(at)) {
@@ -633,7 +534,7 @@ export const make = (options: Options): SimModel => {
       faults.push(fault)
     },
     choices,
-    received,
+    received: hearing.received,
     items: conversation.items,
     errorsSent,
     config: () => config,

@@ -1,8 +1,8 @@
 /** The agent of the demo: what it says to the caller of `Speech`, and how it recognises what the caller said. */
 
-import type { Speech as Heard } from "../SimModel.ts"
 import * as Speech from "../Speech.ts"
 import * as Brain from "./Brain.ts"
+import type { Speech as Heard } from "./Hearing.ts"
 
 /** Greets, answers three turns, says goodbye and calls `end_call`. */
 export const brain = (audio: Speech.Audio): Brain.Brain => {

@@ -1,0 +1,188 @@
+/**
+ * What the model hears: the input audio buffer, voice activity in it, and the caller's turns cut out of it (protocols.md E.8).
+ *
+ * 1. Every appended byte is kept in `received`, and belongs to at most one committed item.
+ * 2. Positions count audio written to the buffer since the session began.
+ * 3. A start and its stop carry the id of the item that will hold the speech between them.
+ */
+import * as Base64 from "../Base64.ts"
+import type { Agenda } from "./Agenda.ts"
+import * as Conversation from "./Conversation.ts"
+import * as Received from "./Received.ts"
+import type { Body } from "./ServerEvent.ts"
+import type { Config } from "./Session.ts"
+import * as Session from "./Session.ts"
+import type { Failure } from "./Shape.ts"
+import { notBase64 } from "./Shape.ts"
+import * as Vad from "./Vad.ts"
+
+export interface Speech {
+  /** From 0, in order of commits. */
+  readonly index: number
+  readonly durationMs: number
+  /** In the input format. */
+  readonly audio: Uint8Array
+}
+
+export interface Host {
+  readonly agenda: Agenda
+  readonly now: () => number
+  readonly newId: (prefix: string) => string
+  readonly emit: (event: Body) => void
+  /** Puts an item at the end of the conversation and tells of it; `before` runs with the id before it. */
+  readonly insert: (item: Conversation.Item, before: (previousId: string | null) => void) => void
+  readonly onSpeechStarted: (itemId: string, startMs: number, detectedMs: number) => void
+  readonly onSpeechStopped: (itemId: string, endMs: number) => void
+  /** The text of an utterance, or undefined when its transcription fails; and how long it takes. */
+  readonly transcription: (speech: Speech) => { readonly text: string | undefined; readonly afterMs: number }
+}
+
+export interface Hearing {
+  readonly received: Received.Received
+  readonly configure: (config: Config) => void
+  readonly append: (audio: string) => Failure | undefined
+  /** `input_audio_buffer.commit`. */
+  readonly commit: () => Failure | undefined
+  /** `input_audio_buffer.clear`. */
+  readonly clear: () => void
+  /** Nobody spoke for `idle_timeout_ms`: commits an empty item. False while somebody speaks. */
+  readonly timeOut: () => boolean
+}
+
+export const make = (host: Host, initial: Config): Hearing => {
+  const { agenda, emit, newId } = host
+  const received = Received.make()
+  const vad = Vad.make()
+  let { format, transcription } = initial.audio.input
+  let bufferStartMs = 0
+  let speechItemId: string | undefined
+  let utterances = 0
+  let scratch = new Uint8Array(1_024)
+
+  const append = (audio: string): Failure | undefined => {
+    if (scratch.length < audio.length) scratch = new Uint8Array(audio.length)
+    const length = Base64.decodeInto(audio, scratch)
+    if (length < 0) return notBase64("audio")
+    received.append(scratch, length, host.now())
+    for (const change of vad.push(scratch, length)) {
+      if (change._tag === "Started") speechStarted(change.startMs, change.atMs)
+      else speechStopped(change.startMs, change.endMs)
+    }
+    return undefined
+  }
+
+  const speechStarted = (startMs: number, detectedMs: number) => {
+    speechItemId = newId("item")
+    emit({
+      type: "input_audio_buffer.speech_started",
+      item_id: speechItemId,
+      audio_start_ms: Math.round(startMs)
+    })
+    host.onSpeechStarted(speechItemId, startMs, detectedMs)
+  }
+
+  const speechStopped = (startMs: number, endMs: number) => {
+    const itemId = speechItemId ?? newId("item")
+    speechItemId = undefined
+    emit({ type: "input_audio_buffer.speech_stopped", item_id: itemId, audio_end_ms: Math.round(endMs) })
+    commit(itemId, startMs, endMs)
+    host.onSpeechStopped(itemId, endMs)
+  }
+
+  const commitByClient = (): Failure | undefined => {
+    const endMs = vad.positionMs()
+    const bufferedMs = endMs - bufferStartMs
+    if (bufferedMs < 100) {
+      const buffered = bufferedMs.toFixed(2)
+      return {
+        code: "input_audio_buffer_commit_empty",
+        message: `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ${buffered}ms of audio.`,
+        param: null
+      }
+    }
+    const itemId = speechItemId ?? newId("item")
+    speechItemId = undefined
+    vad.reset()
+    commit(itemId, bufferStartMs, endMs)
+    return undefined
+  }
+
+  const commit = (itemId: string, startMs: number, endMs: number) => {
+    const perMs = Vad.bytesPerMs(format.type)
+    const offset = (ms: number) => Math.max(0, received.length() - Math.round((vad.positionMs() - ms) * perMs))
+    const audio = received.bytes(offset(startMs), offset(endMs))
+    const item = Conversation.callerSpeech(itemId, audio, endMs - startMs)
+    bufferStartMs = endMs
+    host.insert(item, (previous) => {
+      emit({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: previous })
+    })
+    const speech = { index: utterances++, durationMs: endMs - startMs, audio }
+    if (transcription !== null && audio.length > 0) transcribe(item, speech)
+  }
+
+  const transcribe = (item: Conversation.Item, speech: Speech) => {
+    const { text: transcript, afterMs } = host.transcription(speech)
+    const byDuration = transcription?.model === "whisper-1"
+    const at = { item_id: item.id, content_index: 0 }
+    const run = () => {
+      if (item.deleted) return
+      if (transcript === undefined) {
+        const error = { type: "server_error", code: "transcription_failed", message: "Input transcription failed." }
+        return emit({ type: "conversation.item.input_audio_transcription.failed", ...at, error })
+      }
+      const part = item.content[0]
+      if (part?.type === "input_audio") part.transcript = transcript
+      for (const delta of byDuration ? [] : (transcript.match(/\s*\S+/g) ?? [])) {
+        emit({ type: "conversation.item.input_audio_transcription.delta", ...at, delta })
+      }
+      const audioTokens = Math.ceil(speech.durationMs / 100)
+      const outputTokens = Conversation.textTokens(transcript)
+      emit({
+        type: "conversation.item.input_audio_transcription.completed",
+        ...at,
+        transcript,
+        usage: byDuration
+          ? { type: "duration", seconds: Math.ceil(speech.durationMs / 1000) }
+          : {
+              type: "tokens",
+              total_tokens: audioTokens + outputTokens,
+              input_tokens: audioTokens,
+              input_token_details: { text_tokens: 0, audio_tokens: audioTokens },
+              output_tokens: outputTokens
+            }
+      })
+    }
+    agenda.add({ at: host.now() + afterMs, owner: "transcription", piece: false, run })
+  }
+
+  return {
+    received,
+    configure: ({ audio: { input } }) => {
+      format = input.format
+      transcription = input.transcription
+      vad.configure(Session.vadSettings(input.turn_detection), input.format.type)
+      if (!vad.speaking()) speechItemId = undefined
+    },
+    append,
+    commit: commitByClient,
+    clear: () => {
+      vad.reset()
+      speechItemId = undefined
+      bufferStartMs = vad.positionMs()
+      emit({ type: "input_audio_buffer.cleared" })
+    },
+    timeOut: () => {
+      if (vad.speaking()) return false
+      const itemId = newId("item")
+      const endMs = vad.positionMs()
+      emit({
+        type: "input_audio_buffer.timeout_triggered",
+        item_id: itemId,
+        audio_start_ms: Math.round(bufferStartMs),
+        audio_end_ms: Math.round(endMs)
+      })
+      commit(itemId, endMs, endMs)
+      return true
+    }
+  }
+}
