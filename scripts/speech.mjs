@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const simulator = new URL("../packages/simulator/", import.meta.url)
-const { clips } = await import(new URL("dist/Speech.js", simulator))
+const { clips } = await import(new URL("dist/Speech.js", simulator).href)
 const table = fileURLToPath(new URL("src/Speech.ts", simulator))
 const directory = mkdtempSync(join(tmpdir(), "speech-"))
 
@@ -17,7 +17,7 @@ const voices = {
   agent: ["-v", "en-us+f3", "-s", "165", "-p", "52"],
   caller: ["-v", "en-gb+m3", "-s", "160", "-p", "35"]
 }
-const said = { "caller-mhm": "[[m:m'hm:m:]]" }
+const said = new Map([["caller-mhm", "[[m:m'hm:m:]]"]])
 const telephone = ["highpass", "200", "norm", "-6"]
 const raw = ["-r", "8000", "-c", "1", "-e", "mu-law", "-t", "ul"]
 const trimmed = ["silence", "1", "0.01", "0.5%", "reverse", "silence", "1", "0.01", "0.5%", "reverse"]
@@ -30,7 +30,7 @@ for (const { id, voice, text } of clips) {
     execFileSync("sox", ["-R", "-n", "-r", "8000", ...raw, target, ...burst, ...telephone])
   } else {
     const wav = join(directory, `${id}.wav`)
-    execFileSync("espeak-ng", [...voices[voice], "-w", wav, said[id] ?? text])
+    execFileSync("espeak-ng", [...voices[/** @type {"agent" | "caller"} */ (voice)], "-w", wav, said.get(id) ?? text])
     execFileSync("sox", ["-R", wav, ...raw, target, ...telephone, ...trimmed])
   }
   const durationMs = statSync(target).size / 8
