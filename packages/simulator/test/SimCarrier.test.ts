@@ -556,6 +556,18 @@ describe("SimCarrier: the caller", () => {
     ])
   })
 
+  it("takes what follows a clear at once for new speech, and what follows an underrun for the same", () => {
+    for (const cut of [true, false]) {
+      const call = place({ script: [Caller.say("barge-in", counted(160), Caller.agentSpeaking(500))] })
+      call.stream()
+      call.send(200, media(call.streamSid(), counted(cut ? 4000 : 3200)))
+      if (cut) call.send(600, clear(call.streamSid()))
+      call.send(650, media(call.streamSid(), counted(8000)))
+      call.advance(3000)
+      assert.deepStrictEqual(spoken(call), [[cut ? 1150 : 700, "barge-in"]])
+    }
+  })
+
   it("loses patience", () => {
     const call = place({ patience: 4000 })
     call.stream()
