@@ -77,6 +77,45 @@ describe("runs", () => {
     }
   })
 
+  it("frames forwarded to another session or place do not join", () => {
+    const places = [
+      [0, 0],
+      [0, 160],
+      [1, 320],
+      [1, 480],
+      [1, 960],
+      [1, 1120]
+    ] as const
+    const recorder = Recorder.make(host)
+    let text = recorder.start([])
+    places.forEach(([session, from], number) => {
+      text += recorder.add(frame(number, number * 20), [
+        {
+          _tag: "ForwardAudio",
+          session,
+          from,
+          bytes: 160,
+          payload: (frame(number, 0) as { readonly payload: string }).payload
+        }
+      ])
+    })
+    const { entries } = Recording.parse(text + recorder.finish())
+    assert.deepStrictEqual(
+      entries.map(({ commands }) => [commands[0]?.["session"], commands[0]?.["from"]]),
+      places.map((place) => [...place])
+    )
+  })
+
+  it("a run ends at 250 clock events", () => {
+    const recorder = Recorder.make(host)
+    recorder.add(frame(0, 0), [])
+    const texts = Array.from({ length: 300 }, (_, index) => recorder.add({ _tag: "TimeAdvanced", at: index }, []))
+    assert.strictEqual(
+      texts.findIndex((text) => text !== ""),
+      249
+    )
+  })
+
   it("a frame answered with other audio than its own does not join", () => {
     const recorder = Recorder.make({ ...host, audio: true })
     let text = recorder.start([])

@@ -98,6 +98,12 @@ describe("what is wrong, by line and in words", () => {
     )
   })
 
+  it("a command that is missing in the middle", () => {
+    const lines = recorded(story()).split("\n")
+    const without = lines.filter((line) => !line.startsWith('{"c":"Clear"'))
+    assert.match(Recording.parse(without.join("\n")).problems[0]?.text ?? "", /^lines are missing or were added/)
+  })
+
   it("many problems are shown, but not a thousand", () => {
     const { problems } = Recording.parse(header + "x\n".repeat(1_000))
     assert.strictEqual(problems.length, 20)
@@ -168,6 +174,8 @@ describe("commands in short form", () => {
       from: 0,
       bytes: 3
     })
+    const other = Recording.witness({ ...play, contentIndex: 1, payload: "AAAA" }, audio, sound)
+    assert.deepStrictEqual([other["item"], other["contentIndex"]], ["i", 1])
     assert.deepStrictEqual(Recording.witness({ ...play, payload: "AAAA" }, null, sound), {
       c: "PlayAudio",
       session: 0,

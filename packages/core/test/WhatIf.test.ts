@@ -45,6 +45,25 @@ describe("another agent", () => {
     )
   })
 
+  it("that would have told the model more", () => {
+    const eager: typeof machine = {
+      ...machine,
+      step: (state, event) => {
+        const [next, commands] = machine.step(state, event)
+        return [
+          next,
+          event._tag === "ModelSpeechStarted"
+            ? [...commands, { _tag: "CancelResponse", session: 0, response: null }]
+            : commands
+        ]
+      }
+    }
+    const { certain, divergence, whatIf } = WhatIf.run(recording, config.agent, eager)
+    assert.isNull(divergence?.recorded)
+    assert.strictEqual(divergence?.whatIf?.c, "CancelResponse")
+    assert.deepStrictEqual([whatIf.cancellations, certain.whatIf.cancellations], [1, 0])
+  })
+
   it("whose commands to the carrier alone differ stays certain", () => {
     const deaf = {
       ...machine,
