@@ -1,4 +1,4 @@
-import { Base64, type Caller, Random, SimCarrier } from "@offhook/simulator"
+import { Base64, Random, SimCarrier } from "@offhook/simulator"
 
 export const connect = (inner = "", tail = "", attributes = "") =>
   `<?xml version="1.0" encoding="UTF-8"?><Response><Connect${attributes}><Stream url="wss://voice.example.com/media">${inner}</Stream></Connect>${tail}</Response>`
@@ -93,5 +93,3 @@ export const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
-
-export const script = (...steps: Caller.CallerScript): Caller.CallerScript => steps
