@@ -25,7 +25,7 @@ const frames: ReadonlyArray<string> = Array.from({ length: 500 }, (_, frame) => 
   })
 })
 
-/** What a candidate does with a frame; the number keeps the work from being optimised away. */
+/** What a candidate does with a frame. */
 type Candidate = (text: string) => number
 
 const candidates: Readonly<Record<string, Candidate>> = {
@@ -49,13 +49,21 @@ const step = (event: Extract<Twilio.Decoded, { readonly _tag: "CarrierAudio" }>)
 ]
 
 const ROUNDS = 20
-const REPETITIONS = 4
-let sum = 0
+const REPETITIONS = 20
+/** Read by nobody; keeps the candidates' work from being optimised away. */
+export let sum = 0
 
+/** Processor time, not time of day: what else runs on the machine does not count. */
+const microseconds = (): number => {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
+/** Nanoseconds a frame. */
 const round = (candidate: Candidate): number => {
-  const from = performance.now()
+  const from = microseconds()
   for (let repetition = 0; repetition < REPETITIONS; repetition++) for (const text of frames) sum += candidate(text)
-  return ((performance.now() - from) * 1e6) / (REPETITIONS * frames.length)
+  return ((microseconds() - from) * 1_000) / (REPETITIONS * frames.length)
 }
 
 const median = (values: ReadonlyArray<number>): number =>
@@ -64,7 +72,7 @@ const median = (values: ReadonlyArray<number>): number =>
 const compare = (): string => {
   const names = Object.keys(candidates)
   const rounds: Array<Readonly<Record<string, number>>> = []
-  for (let warmUp = 0; warmUp < 20; warmUp++) for (const name of names) round(candidates[name] as Candidate)
+  for (let warmUp = 0; warmUp < 5; warmUp++) for (const name of names) round(candidates[name] as Candidate)
   while (rounds.length < ROUNDS) {
     rounds.push(Object.fromEntries(names.map((name) => [name, round(candidates[name] as Candidate)])))
   }
@@ -76,8 +84,17 @@ const compare = (): string => {
   return `One caller frame of ${frames[0]?.length} characters, median of ${ROUNDS} interleaved rounds:\n${lines.join("\n")}`
 }
 
-describe("one caller frame", () => {
-  bench("compared", () => console.log(compare()), { iterations: 1, warmupIterations: 0, time: 0, warmupTime: 0 })
-})
+/** vitest calls a benchmark several times. */
+let compared = false
 
-if (sum < 0) throw new Error("unreachable")
+describe("one caller frame", () => {
+  bench(
+    "compared",
+    () => {
+      if (compared) return
+      compared = true
+      console.log(compare())
+    },
+    { iterations: 1, time: 0, warmupIterations: 0, warmupTime: 0 }
+  )
+})

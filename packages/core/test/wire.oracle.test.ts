@@ -268,7 +268,7 @@ describe("OpenAI.decode and its Schemas", { timeout: 60_000 }, () => {
   }
 
   const format = (named: OpenAI.ServerEvent.Format | null | undefined): Fields | null => {
-    if (named === null || named === undefined) return null
+    if (!named || named.type === null || named.type === undefined) return null
     if (named.type === "audio/pcm") return { type: named.type, rate: named.rate ?? 24_000 }
     return ["audio/pcmu", "audio/pcma"].includes(named.type)
       ? { type: named.type }

@@ -77,7 +77,7 @@ export interface Session {
 
 /** `audio/pcmu` and `audio/pcma` (8 kHz), or `audio/pcm` with its rate. */
 export interface Format {
-  readonly type: string
+  readonly type?: Maybe<string>
   readonly rate?: Maybe<number>
 }
 

@@ -188,10 +188,12 @@ const format = (audio: unknown, direction: "input" | "output"): AudioFormat | nu
   if (!isMaybeObject(side)) return undefined
   const named = side?.["format"]
   if (!isMaybeObject(named)) return undefined
-  if (named === undefined || named === null) return null
-  const { rate, type } = named
-  if (!isText(type) || !isMaybeNumber(rate)) return undefined
+  const { rate, type } = named ?? {}
+  if (!isMaybeText(type) || !isMaybeNumber(rate)) return undefined
   switch (type) {
+    case null:
+    case undefined:
+      return null
     case "audio/pcma":
     case "audio/pcmu":
       return { type }

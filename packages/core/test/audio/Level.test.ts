@@ -90,6 +90,7 @@ describe("Level", () => {
       `${valid.slice(0, 100)}"${valid.slice(101)}`,
       `=${valid.slice(1)}`
     ]
+    assert.strictEqual(Level.ofBase64("AAAAAAAA", 160, 0, 6), "")
     for (const text of wrong) assert.strictEqual(Level.ofBase64(text), "", JSON.stringify(text))
   })
 })

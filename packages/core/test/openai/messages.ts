@@ -346,6 +346,11 @@ export const server: ReadonlyArray<Row> = [
     { ...updated, input: null, output: null }
   ],
   [
+    "session updated, formats without a type",
+    formats({}, { type: null, rate: 8_000 }),
+    { ...updated, input: null, output: null }
+  ],
+  [
     "session updated to other formats",
     formats({ type: "audio/pcm", rate: 24_000 }, { type: "audio/opus" }),
     { ...updated, input: { type: "audio/pcm", rate: 24_000 }, output: { type: "other", name: "audio/opus" } }
@@ -447,7 +452,7 @@ export const malformed: ReadonlyArray<unknown> = [
   { type: "session.updated" },
   { type: "session.updated", session: { audio: [] } },
   formats("g711_ulaw", null),
-  formats(null, { rate: 8_000 }),
+  formats(null, { type: 8_000 }),
   formats({ type: "audio/pcm", rate: "24000" }, null),
   { type: "error" },
   { type: "error", error: { message: "No." } },

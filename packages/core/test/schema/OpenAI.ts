@@ -11,9 +11,11 @@ const Text = Schema.String
 const Quantity = Schema.Number.pipe(Schema.finite(), Schema.nonNegative())
 
 const Format = Schema.Struct({
-  type: Text.annotations({
-    arbitrary: () => (fc) => fc.constantFrom("audio/pcmu", "audio/pcma", "audio/pcm", "audio/opus")
-  }),
+  type: maybe(
+    Text.annotations({
+      arbitrary: () => (fc) => fc.constantFrom("audio/pcmu", "audio/pcma", "audio/pcm", "audio/opus")
+    })
+  ),
   rate: maybe(Quantity)
 })
 const Side = Schema.Struct({ format: maybe(Format) })
