@@ -83,8 +83,8 @@ interface CutPlayback extends Playback.Playback {
   /** Number of the mark sent just before the clear; null when there was no stream to send it on, or it is gone. */
   readonly probe: number | null
   readonly clearedAt: number
-  /** When the clear took effect, as its flushed marks say. */
-  readonly flushed: Playback.Interval | null
+  /** When the clear took effect, as the first flushed mark says: the burst of them arrives no earlier than that. */
+  readonly flushed: Moment | null
   /** When it took effect, once the probe is back. */
   readonly silentAt: number | null
   readonly items: ReadonlyArray<Playback.Key>
@@ -282,7 +282,7 @@ export const progress = (
     receivedBytes: account.receivedBytes,
     sentBytes: account.sentBytes,
     heardBytes: ledger.cuts.reduce((heard, cut) => {
-      const silentAt = cut.silentAt ?? (cut.flushed === null ? now.at : Playback.middle(cut.flushed))
+      const silentAt = cut.silentAt ?? (cut.flushed ?? now).at
       return heard + Playback.heardOf(cut, account, Playback.positionAt(cut, silentAt))
     }, account.settledBytes + playing)
   }
@@ -356,7 +356,7 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   if (cut === undefined) return [ledger, STALE]
   const changed = (by: CutPlayback) => ledger.cuts.map((other) => (other === cut ? by : other))
   if (cut.probe === number) {
-    const at = Playback.momentOf(Playback.agreed(cut.flushed, Playback.intervalOf(now)))
+    const at = cut.flushed !== null && Playback.mayBeOne(cut.flushed, now) ? cut.flushed : now
     const roundTrip = smoothed(ledger.roundTrip, at.at - cut.clearedAt)
     return [
       { ...ledger, roundTrip, cuts: changed({ ...cut, silentAt: at.at }) },
@@ -368,8 +368,7 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   if (mark === undefined) return [ledger, STALE]
   const early = Playback.earlyMs(cut, mark, now)
   if (early > FLUSHED_EARLY_MS) {
-    const flushed = Playback.agreed(cut.flushed, Playback.intervalOf(now))
-    return [{ ...ledger, cuts: changed({ ...cut, flushed }) }, STALE]
+    return [{ ...ledger, cuts: changed({ ...cut, flushed: cut.flushed ?? now }) }, STALE]
   }
   // Too close to tell: neither a mark played nor a limit.
   if (early > 0) return [{ ...ledger, cuts: changed({ ...cut, marks: cut.marks.slice(index + 1) }) }, STALE]

@@ -42,7 +42,7 @@ export interface OutstandingMark {
 }
 
 /** A time known to lie between two, carrier ms. */
-export interface Interval {
+interface Interval {
   readonly earliest: number
   readonly latest: number
 }
@@ -182,23 +182,11 @@ export const isSame = (one: Key, other: Key): boolean =>
 
 export const keyOf = ({ session, item, contentIndex }: Key): Key => ({ session, item, contentIndex })
 
-export const intervalOf = (moment: Moment): Interval => ({
-  earliest: moment.at - moment.uncertainty,
-  latest: moment.at + moment.uncertainty
-})
+/** Can two moments be one and the same? */
+export const mayBeOne = (one: Moment, other: Moment): boolean =>
+  Math.abs(one.at - other.at) <= one.uncertainty + other.uncertainty
 
-export const momentOf = (interval: Interval): Moment => ({
-  at: middle(interval),
-  uncertainty: (interval.latest - interval.earliest) / 2
-})
-
-/** Two tellings of one moment; when they contradict each other the second counts. */
-export const agreed = (known: Interval | null, told: Interval): Interval => {
-  if (known === null || known.earliest > told.latest || known.latest < told.earliest) return told
-  return { earliest: Math.max(known.earliest, told.earliest), latest: Math.min(known.latest, told.latest) }
-}
-
-export const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
+const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
 
 const originTold = ({ bytesPerMs }: Playback, mark: OutstandingMark, now: Moment): Interval => ({
   earliest: now.at - now.uncertainty - mark.position / bytesPerMs,

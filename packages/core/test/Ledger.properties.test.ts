@@ -8,8 +8,8 @@ import * as PlayBufferModel from "./support/PlayBufferModel.ts"
 const kinds = ["start", "middle", "end", "after the end", "several items", "twice", "thrice at once"] as const
 const networks = [
   { roundTrip: 0, jitter: 2 },
-  { roundTrip: 80, jitter: 10 },
-  { roundTrip: 240, jitter: 20 }
+  { roundTrip: 80, jitter: 8 },
+  { roundTrip: 240, jitter: 15 }
 ] as const
 
 interface Scenario {
@@ -109,7 +109,10 @@ describe("what the ledger says was heard, against what was heard", () => {
   )
   const interrupted = (roundTrip?: number) =>
     errors
-      .filter((error) => error.interrupted && (roundTrip ?? error.scenario.network.roundTrip) === error.scenario.network.roundTrip)
+      .filter(
+        (error) =>
+          error.interrupted && (roundTrip ?? error.scenario.network.roundTrip) === error.scenario.network.roundTrip
+      )
       .map((error) => error.ms)
 
   it("has at least 300 cuts of items that were partly heard, of all kinds", () => {
@@ -172,7 +175,7 @@ describe("an estimate, where the probe is late", () => {
 })
 
 describe("properties", () => {
-  const few = scenarios(4)
+  const few = scenarios(3)
 
   it("heard <= sent <= received, and none of them ever decreases", () => {
     for (const scenario of few) {
@@ -251,12 +254,12 @@ describe("properties", () => {
   it("stays small when no mark ever comes back, whatever it is given", () => {
     let ledger = Ledger.empty
     const random = PlayBufferModel.mulberry(3)
-    for (let n = 0; n < 30_000; n++) {
+    for (let n = 0; n < 12_000; n++) {
       const now = { at: n * 5, uncertainty: 2 }
       const bytes = 1 + Math.floor(random() * 400)
       ledger = Ledger.receive(ledger, Conversation.audioOf(`item ${n >> 2}`, bytes, n % 3), now, [])
-      if (n === 20_000) ledger = Ledger.begin(ledger, 0, 8, now, [])
-      if (n > 25_000 && n % 7 === 0) ledger = Ledger.clear(ledger, now, [])
+      if (n === 7000) ledger = Ledger.begin(ledger, 0, 8, now, [])
+      if (n > 10_000 && n % 7 === 0) ledger = Ledger.clear(ledger, now, [])
       if (n % 1000 === 0) assert.isAtMost(JSON.stringify({ ...ledger, unsent: [] }).length, 256 * 1024)
     }
     assert.isAtMost(ledger.cuts.length, 8)
@@ -264,7 +267,7 @@ describe("properties", () => {
   })
 
   it("is total: any order of calls, any name, any moment", () => {
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 30; seed++) {
       const random = PlayBufferModel.mulberry(seed)
       const pick = <A>(list: ReadonlyArray<A>): A => list[Math.floor(random() * list.length)]!
       let ledger = Ledger.empty

@@ -93,8 +93,7 @@ export const make = (options: Options): Conversation => {
     clock: CarrierClock.initial,
     echoes: [],
     settled: [],
-    audioAt: (time, item, bytes) =>
-      does(time, (out) => Ledger.receive(it.ledger, audioOf(item, bytes), moment(), out)),
+    audioAt: (time, item, bytes) => does(time, (out) => Ledger.receive(it.ledger, audioOf(item, bytes), moment(), out)),
     dropAt: (time, item, bytes) => does(time, () => Ledger.drop(it.ledger, audioOf(item, bytes))),
     clearAt: (time) => {
       let cleared = -1

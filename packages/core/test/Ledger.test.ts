@@ -1,0 +1,342 @@
+import { assert, describe, it } from "vitest"
+import type { Moment } from "../src/CarrierClock.ts"
+import type { Command } from "../src/Command.ts"
+import * as Ledger from "../src/Ledger.ts"
+import { audioOf } from "./support/Conversation.ts"
+
+const at = (ms: number): Moment => ({ at: ms, uncertainty: 1 })
+
+/** A ledger that is told what happens, and what it asked for, shortly. */
+class Told {
+  ledger = Ledger.empty
+  echoed: Ledger.Echo = { kind: "stale" }
+  private out: Array<Command> = []
+
+  begin(ms: number, stream = 0, bytesPerMs = 8) {
+    this.ledger = Ledger.begin(this.ledger, stream, bytesPerMs, at(ms), this.out)
+    return this
+  }
+  receive(ms: number, item: string, bytes: number, contentIndex = 0) {
+    this.ledger = Ledger.receive(this.ledger, audioOf(item, bytes, contentIndex), at(ms), this.out)
+    return this
+  }
+  drop(item: string, bytes: number) {
+    this.ledger = Ledger.drop(this.ledger, audioOf(item, bytes))
+    return this
+  }
+  echo(ms: number, name: string) {
+    const [ledger, echo] = Ledger.echo(this.ledger, name, at(ms))
+    this.ledger = ledger
+    this.echoed = echo
+    return this
+  }
+  clear(ms: number) {
+    this.ledger = Ledger.clear(this.ledger, at(ms), this.out)
+    return this
+  }
+  settle(ms: number): ReadonlyArray<Ledger.Cut> {
+    const [ledger, cuts] = Ledger.settleCut(this.ledger, at(ms))
+    this.ledger = ledger
+    return cuts
+  }
+  progress(ms: number, item: string) {
+    const told = Ledger.progress(this.ledger, at(ms), 0, item, 0)
+    return told === null ? null : [told.receivedBytes, told.sentBytes, told.heardBytes]
+  }
+  commands(): ReadonlyArray<string> {
+    const told = this.out.map((command) => {
+      if (command._tag === "Mark") return `mark ${command.name}`
+      if (command._tag === "PlayAudio") return `play ${command.item} ${command.from}+${command.bytes}`
+      return command._tag
+    })
+    this.out = []
+    return told
+  }
+}
+
+const figures = (cuts: ReadonlyArray<Ledger.Cut>) =>
+  cuts.map((cut) => [cut.item, cut.receivedBytes, cut.sentBytes, cut.heardBytes, cut.estimated])
+
+/** Two seconds of one item in two deltas, playing since 1000. */
+const playing = () => {
+  const it = new Told().begin(900).receive(920, "a", 8000).receive(940, "a", 8000).echo(1000, "g0-0")
+  it.commands()
+  return it
+}
+
+describe("sending", () => {
+  it("marks each delta, before it where the buffer may be empty and behind it always", () => {
+    const it = new Told().begin(0)
+    assert.deepStrictEqual(it.receive(10, "a", 8000).commands(), ["mark g0-0", "play a 0+8000", "mark g0-1"])
+    assert.deepStrictEqual(it.receive(20, "a", 8000).commands(), ["play a 8000+8000", "mark g0-2"])
+    it.echo(100, "g0-0")
+    assert.deepStrictEqual(it.receive(1050, "a", 160).commands(), ["play a 16000+160", "mark g0-3"])
+    it.echo(1100, "g0-1")
+    assert.deepStrictEqual(it.receive(1300, "a", 160).commands(), ["mark g0-4", "play a 16160+160", "mark g0-5"])
+  })
+
+  it("keeps what is received before any stream, and sends it in order when one begins", () => {
+    const it = new Told().receive(0, "a", 100).receive(1, "b", 200).receive(2, "b", 300)
+    assert.deepStrictEqual(it.commands(), [])
+    assert.deepStrictEqual(it.progress(5, "b"), [500, 0, 0])
+    assert.isFalse(Ledger.isEmpty(it.ledger, at(5)))
+    assert.strictEqual(Ledger.remainingMs(it.ledger, at(5)), 75)
+    assert.deepStrictEqual(
+      it
+        .begin(10)
+        .commands()
+        .filter((told) => told.startsWith("play")),
+      ["play a 0+100", "play b 0+200", "play b 200+300"]
+    )
+    assert.deepStrictEqual(it.progress(11, "b"), [500, 500, 0])
+    assert.strictEqual(it.ledger.unsentBytes, 0)
+  })
+
+  it("keeps 60 s at most", () => {
+    const it = new Told()
+    for (let second = 0; second < 61; second++) it.receive(second, "a", 8000)
+    assert.deepStrictEqual(it.progress(0, "a"), [488_000, 0, 0])
+    it.begin(100)
+    assert.deepStrictEqual(it.progress(101, "a"), [488_000, 480_000, 0])
+  })
+
+  it("counts late audio of an interrupted response as received, and none of an item that is gone", () => {
+    const it = playing().drop("a", 400)
+    assert.deepStrictEqual(it.commands(), [])
+    assert.deepStrictEqual(it.progress(1100, "a"), [16_400, 16_000, 796])
+    it.ledger = Ledger.forget(it.ledger, 0, "a", 0)
+    const before = it.ledger
+    assert.strictEqual(it.drop("a", 400).ledger, before)
+    assert.isNull(it.progress(1100, "a"))
+  })
+
+  it("measures bytes by the stream's format", () => {
+    const it = new Told().begin(0, 0, 16).receive(0, "a", 16_000).echo(100, "g0-0")
+    assert.deepStrictEqual(it.progress(600, "a"), [16_000, 16_000, 7992])
+  })
+
+  it("does not hear an item's other content", () => {
+    const it = new Told().begin(0).receive(0, "a", 800, 0).receive(0, "a", 800, 1).echo(100, "g0-0")
+    assert.strictEqual(Ledger.progress(it.ledger, at(150), 0, "a", 0)?.heardBytes, 396)
+    assert.strictEqual(Ledger.progress(it.ledger, at(150), 0, "a", 1)?.heardBytes, 0)
+  })
+})
+
+describe("hearing", () => {
+  it("begins at the echo of the leading mark", () => {
+    const it = new Told().begin(900).receive(920, "a", 8000)
+    assert.deepStrictEqual(it.progress(1000, "a"), [8000, 8000, 0])
+    assert.isNull(Ledger.playingSince(it.ledger))
+    it.echo(1000, "g0-0")
+    assert.deepStrictEqual(it.echoed, { kind: "started", at: at(1000), underrunMs: 0 })
+    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    assert.deepStrictEqual(it.progress(1250, "a"), [8000, 8000, 1996])
+  })
+
+  it("goes on between marks, and stops at the next that is not back", () => {
+    const it = playing()
+    assert.deepStrictEqual(it.progress(1500, "a"), [16_000, 16_000, 3996])
+    assert.deepStrictEqual(it.progress(1900, "a"), [16_000, 16_000, 7196])
+    assert.deepStrictEqual(it.progress(2500, "a"), [16_000, 16_000, 8000])
+    it.echo(2000, "g0-1")
+    assert.deepInclude(it.echoed, { kind: "played", underrunMs: 0 })
+    assert.deepStrictEqual(it.progress(2500, "a"), [16_000, 16_000, 12_000])
+  })
+
+  it("hears items in the order they were sent", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).receive(0, "b", 800).receive(0, "c", 800).echo(100, "g0-0")
+    it.echo(200, "g0-1").echo(200, "g0-2")
+    assert.deepStrictEqual(it.progress(250, "a"), [800, 800, 800])
+    assert.strictEqual(it.progress(250, "b")?.[2], 400)
+    assert.strictEqual(it.progress(250, "c")?.[2], 0)
+  })
+
+  it("tells an underrun: an echo later than the audio before it explains", () => {
+    const it = playing().echo(2300, "g0-1")
+    assert.strictEqual(it.echoed.kind, "played")
+    assert.closeTo(it.echoed.kind === "played" ? it.echoed.underrunMs : 0, 300, 2)
+    assert.deepStrictEqual(it.progress(2400, "a"), [16_000, 16_000, 8800])
+    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+  })
+
+  it("starts again after silence, and calls silence inside an item an underrun", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).echo(100, "g0-0").echo(200, "g0-1")
+    assert.isNull(Ledger.playingSince(it.ledger))
+    assert.isTrue(Ledger.isEmpty(it.ledger, at(200)))
+    it.receive(900, "b", 800).echo(1000, "g0-2")
+    assert.deepInclude(it.echoed, { kind: "started", underrunMs: 0 })
+    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    it.echo(1100, "g0-3").receive(1200, "b", 800).echo(1300, "g0-4")
+    assert.strictEqual(it.echoed.kind, "started")
+    assert.closeTo(it.echoed.kind === "started" ? it.echoed.underrunMs : 0, 200, 2)
+    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+  })
+
+  it("calls a leading mark played where playback went on", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).receive(10, "b", 800).echo(100, "g0-0").echo(200, "g0-1")
+    assert.strictEqual(it.echo(200, "g0-2").echoed.kind, "played")
+    assert.strictEqual(Ledger.playingSince(it.ledger), 100)
+  })
+
+  it("takes marks as played whose own echo was lost", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).receive(10, "b", 800).echo(300, "g0-3")
+    assert.strictEqual(it.echoed.kind, "played")
+    assert.deepStrictEqual(it.progress(300, "a"), [800, 800, 800])
+    assert.deepStrictEqual(it.progress(300, "b"), [800, 800, 800])
+  })
+
+  it("knows what is left", () => {
+    const it = playing()
+    assert.closeTo(Ledger.remainingMs(it.ledger, at(1500)), 1500, 1)
+    assert.isFalse(Ledger.isEmpty(it.ledger, at(2990)))
+    it.echo(2000, "g0-1").echo(3000, "g0-2")
+    assert.isTrue(Ledger.isEmpty(it.ledger, at(3000)))
+    assert.strictEqual(Ledger.remainingMs(it.ledger, at(3000)), 0)
+  })
+
+  it("is not empty while the last echo is under way, for a second", () => {
+    const it = playing().echo(2000, "g0-1")
+    assert.strictEqual(Ledger.remainingMs(it.ledger, at(3500)), 0)
+    assert.isFalse(Ledger.isEmpty(it.ledger, at(3900)))
+    assert.isTrue(Ledger.isEmpty(it.ledger, at(4100)))
+  })
+
+  it("knows what was audible when, of this stretch and the one before", () => {
+    const it = new Told().begin(0).receive(0, "a", 1600).echo(100, "g0-0").echo(300, "g0-1")
+    it.receive(900, "b", 1600).echo(1000, "g0-2")
+    const audible = (ms: number) => Ledger.wasAudible(it.ledger, ms, at(1100))
+    assert.deepStrictEqual([50, 150, 290, 400, 990, 1001, 1150].map(audible), [
+      false,
+      true,
+      true,
+      false,
+      false,
+      true,
+      true
+    ])
+    it.clear(1050)
+    assert.isTrue(Ledger.wasAudible(it.ledger, 1040, at(1100)))
+    it.echo(1130, "g0-4")
+    it.settle(1130)
+    assert.isTrue(Ledger.wasAudible(it.ledger, 1120, at(2000)))
+    assert.isFalse(Ledger.wasAudible(it.ledger, 1150, at(2000)))
+    assert.isTrue(Ledger.wasAudible(it.ledger, 150, at(2000)))
+  })
+})
+
+describe("cutting", () => {
+  it("sends the probe and the clear at once, and a new generation after them", () => {
+    const it = playing().clear(1500)
+    assert.deepStrictEqual(it.commands(), ["mark g0-3", "Clear"])
+    assert.isTrue(Ledger.isCutting(it.ledger))
+    assert.isTrue(Ledger.isEmpty(it.ledger, at(1500)))
+    assert.isNull(Ledger.playingSince(it.ledger))
+    assert.deepStrictEqual(it.receive(1510, "b", 800).commands(), ["mark g1-4", "play b 0+800", "mark g1-5"])
+  })
+
+  it("hears until the probe is back, and counts no flushed mark", () => {
+    const it = playing().clear(1500).echo(1600, "g0-1").echo(1600, "g0-2").echo(1600, "g0-3")
+    assert.deepStrictEqual(it.echoed, { kind: "cut", at: at(1600) })
+    assert.isFalse(Ledger.isCutting(it.ledger))
+    assert.deepStrictEqual(figures(it.settle(1600)), [["a", 16_000, 16_000, 4796, false]])
+    assert.deepStrictEqual(it.progress(5000, "a"), [16_000, 16_000, 4796])
+  })
+
+  it("counts a mark that was played while the clear was under way", () => {
+    const it = playing().clear(1950).echo(2000, "g0-1").echo(2080, "g0-2").echo(2080, "g0-3")
+    assert.deepStrictEqual(figures(it.settle(2080)), [["a", 16_000, 16_000, 8640, false]])
+  })
+
+  it("hears everything when the clear found the buffer empty", () => {
+    const it = playing().clear(2990).echo(2000, "g0-1").echo(3000, "g0-2").echo(3060, "g0-3")
+    assert.deepStrictEqual(figures(it.settle(3060)), [["a", 16_000, 16_000, 16_000, false]])
+  })
+
+  it("goes by the probe however late it comes", () => {
+    const it = playing().clear(1500).echo(2000, "g0-1").echo(2900, "g0-2").echo(2900, "g0-3")
+    assert.deepStrictEqual(figures(it.settle(2900)), [["a", 16_000, 16_000, 15_200, false]])
+  })
+
+  it("hears nothing of what waited behind a gap when the clear took effect", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).echo(100, "g0-0").echo(200, "g0-1")
+    it.receive(400, "a", 800).clear(420).echo(500, "g0-2").echo(510, "g0-3").echo(510, "g0-4")
+    const [cut] = it.settle(510)
+    assert.closeTo(cut?.heardBytes ?? 0, 880, 16)
+  })
+
+  it("tells of every item of the generation, unsent and wholly heard ones too", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).receive(0, "b", 1600).receive(0, "c", 800).echo(100, "g0-0")
+    it.echo(200, "g0-1").echo(200, "g0-2").clear(250).echo(300, "g0-3").echo(300, "g0-4").echo(300, "g0-5")
+    it.echo(300, "g0-6").echo(300, "g0-7")
+    assert.deepStrictEqual(figures(it.settle(300)), [
+      ["a", 800, 800, 800, false],
+      ["b", 1600, 1600, 800, false],
+      ["c", 800, 800, 0, false]
+    ])
+    const unsent = new Told().receive(0, "a", 800).clear(5)
+    assert.deepStrictEqual(unsent.commands(), [])
+    assert.isFalse(Ledger.isCutting(unsent.ledger))
+    assert.deepStrictEqual(figures(unsent.settle(5)), [["a", 800, 0, 0, false]])
+  })
+
+  it("settles two clears in quick succession each by its own probe", () => {
+    const it = playing().clear(1500).receive(1510, "b", 8000).clear(1600)
+    assert.deepStrictEqual(it.commands(), [
+      "mark g0-3",
+      "Clear",
+      "mark g1-4",
+      "play b 0+8000",
+      "mark g1-5",
+      "mark g1-6",
+      "Clear"
+    ])
+    it.echo(1580, "g0-1").echo(1580, "g0-2").echo(1580, "g0-3")
+    assert.deepStrictEqual(figures(it.settle(1580)), [["a", 16_000, 16_000, 4636, false]])
+    assert.isTrue(Ledger.isCutting(it.ledger))
+    it.echo(1590, "g1-4").echo(1680, "g1-5").echo(1680, "g1-6")
+    const [b] = it.settle(1680)
+    assert.closeTo(b?.heardBytes ?? 0, 720, 8)
+    assert.isFalse(Ledger.isCutting(it.ledger))
+  })
+
+  it("estimates all that is outstanding at the deadline, and then takes the probe for stale", () => {
+    const it = playing().clear(1500)
+    const [cut] = it.settle(1700)
+    assert.isTrue(cut?.estimated)
+    assert.closeTo(cut?.heardBytes ?? 0, 5600, 8)
+    assert.isFalse(Ledger.isCutting(it.ledger))
+    assert.strictEqual(it.echo(1710, "g0-3").echoed.kind, "stale")
+    assert.deepStrictEqual(it.settle(1710), [])
+  })
+
+  it("expects the clear a measured round trip after it was sent", () => {
+    const it = playing().clear(1500)
+    assert.closeTo(it.settle(1510)[0]?.heardBytes ?? 0, (500 + 80) * 8, 16)
+  })
+
+  it("takes unknown names and those of settled generations for stale", () => {
+    const it = playing()
+    for (const name of ["", "g0-99", "mark", "g0-1 ", "responsePart"]) {
+      const before = it.ledger
+      assert.strictEqual(it.echo(1100, name).echoed.kind, "stale")
+      assert.strictEqual(it.ledger, before)
+    }
+  })
+})
+
+describe("a second stream", () => {
+  it("keeps what was heard of the first by its marks, and plays on its own", () => {
+    const it = playing().echo(2000, "g0-1")
+    it.begin(50, 1)
+    assert.deepStrictEqual(it.progress(60, "a"), [16_000, 16_000, 8000])
+    assert.strictEqual(it.echo(60, "g0-2").echoed.kind, "stale")
+    assert.deepStrictEqual(it.receive(70, "b", 800).commands(), ["mark g1-3", "play b 0+800", "mark g1-4"])
+    assert.strictEqual(it.echo(100, "g1-3").echoed.kind, "started")
+  })
+
+  it("leaves an unsettled cut of the first to be settled, as an estimate", () => {
+    const it = playing().clear(1500).begin(50, 1)
+    assert.isFalse(Ledger.isCutting(it.ledger))
+    assert.deepStrictEqual(figures(it.settle(60)), [["a", 16_000, 16_000, 0, true]])
+  })
+})
