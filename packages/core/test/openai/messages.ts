@@ -11,16 +11,16 @@ const session = 2
 const ids = { event_id: "event_1", response_id: "resp_1", item_id: "item_1", output_index: 0, content_index: 0 }
 const place = { at, session, response: "resp_1", item: "item_1", contentIndex: 0 }
 
-export const audioDelta = { type: "response.output_audio.delta", ...ids, delta: milliwatt }
-export const transcriptDelta = { type: "response.output_audio_transcript.delta", ...ids, delta: "Hello" }
-export const toolCall = {
+const audioDelta = { type: "response.output_audio.delta", ...ids, delta: milliwatt }
+const transcriptDelta = { type: "response.output_audio_transcript.delta", ...ids, delta: "Hello" }
+const toolCall = {
   type: "response.function_call_arguments.done",
   ...ids,
   call_id: "call_1",
   name: "look_up",
   arguments: '{"order":1}'
 }
-export const usage = {
+const usage = {
   total_tokens: 253,
   input_tokens: 132,
   output_tokens: 121,
@@ -33,7 +33,7 @@ export const usage = {
   },
   output_token_details: { text_tokens: 30, audio_tokens: 91 }
 }
-export const response = {
+const response = {
   object: "realtime.response",
   id: "resp_1",
   status: "completed",
@@ -44,13 +44,13 @@ export const response = {
   metadata: { offhook_request: "r1" },
   usage
 }
-export const responseDone = { type: "response.done", event_id: "event_2", response }
-export const responseCreated = {
+const responseDone = { type: "response.done", event_id: "event_2", response }
+const responseCreated = {
   type: "response.created",
   event_id: "event_3",
   response: { ...response, status: "in_progress", usage: null }
 }
-export const error = {
+const error = {
   type: "error",
   event_id: "event_4",
   error: {
@@ -61,7 +61,7 @@ export const error = {
     event_id: "r1"
   }
 }
-export const itemAdded = {
+const itemAdded = {
   type: "conversation.item.added",
   event_id: "event_5",
   previous_item_id: "item_0",
@@ -74,7 +74,7 @@ export const itemAdded = {
     content: []
   }
 }
-export const sessionCreated = {
+const sessionCreated = {
   type: "session.created",
   event_id: "event_6",
   session: {
@@ -85,7 +85,7 @@ export const sessionCreated = {
     model: "gpt-realtime-2.1"
   }
 }
-export const sessionUpdated = {
+const sessionUpdated = {
   type: "session.updated",
   event_id: "event_7",
   session: {
@@ -93,7 +93,7 @@ export const sessionUpdated = {
     audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" }, voice: "marin" } }
   }
 }
-export const speechStarted = {
+const speechStarted = {
   type: "input_audio_buffer.speech_started",
   event_id: "event_8",
   audio_start_ms: 1_200,

@@ -6,15 +6,15 @@ import type { Connection, Decoded } from "../../src/twilio/decode.ts"
 import type { Encodable } from "../../src/twilio/encode.ts"
 
 export const streamSid = "MZ18ad3ab5a668481ce02b83e7395059f0"
-export const callSid = "CA0123456789abcdef0123456789abcdef"
-export const accountSid = "AC0123456789abcdef0123456789abcdef"
+const callSid = "CA0123456789abcdef0123456789abcdef"
+const accountSid = "AC0123456789abcdef0123456789abcdef"
 export const before: Connection = { stream: 0, streamSid: null }
 export const live: Connection = { stream: 0, streamSid }
 
 /** 20 ms of the digital milliwatt (protocols.md F.3). */
 export const milliwatt = btoa("\u001e\u000b\u000b\u001e\u009e\u008b\u008b\u009e".repeat(20))
 
-export const start = {
+const start = {
   event: "start",
   sequenceNumber: "1",
   streamSid,
@@ -35,10 +35,10 @@ export const media = {
   media: { track: "inbound", chunk: "1", timestamp: "102", payload: milliwatt }
 }
 
-export const mark = { event: "mark", sequenceNumber: "4", streamSid, mark: { name: "g0.m1" } }
-export const dtmf = { event: "dtmf", sequenceNumber: "5", streamSid, dtmf: { track: "inbound_track", digit: "1" } }
-export const stop = { event: "stop", sequenceNumber: "9", streamSid, stop: { accountSid, callSid } }
-export const connected = { event: "connected", protocol: "Call", version: "1.0.0" }
+const mark = { event: "mark", sequenceNumber: "4", streamSid, mark: { name: "g0.m1" } }
+const dtmf = { event: "dtmf", sequenceNumber: "5", streamSid, dtmf: { track: "inbound_track", digit: "1" } }
+const stop = { event: "stop", sequenceNumber: "9", streamSid, stop: { accountSid, callSid } }
+const connected = { event: "connected", protocol: "Call", version: "1.0.0" }
 
 const at = 7
 const stream = 0
