@@ -19,9 +19,11 @@ import * as Agent from "./Agent.ts"
 import * as Payload from "./audio/Payload.ts"
 import type { Command, Summary } from "./Command.ts"
 import type { CarrierAudio, Event } from "./Event.ts"
+import type { Fields } from "./RecordingLine.ts"
+import * as Line from "./RecordingLine.ts"
+import { isObject } from "./RecordingLine.ts"
 
-/** The version of the format; a reader refuses a newer one. */
-export const format = 1
+export { format } from "./RecordingLine.ts"
 
 /** Contents that a recording hides unless asked for: keyed digits, and phone numbers in the stream's parameters. */
 export type Masked = "digits" | "numbers"
@@ -226,13 +228,13 @@ export const parse = (text: string): Recording => {
       if (index === last && header !== null && !whole) {
         cut = { end: "incomplete", reason: `the file was cut off in line ${number}`, dropped: null }
       } else {
-        wrong(header === null && index === 0 ? notARecording : "this is not a JSON object")
+        wrong(header === null && index === 0 ? Line.notARecording : "this is not a JSON object")
       }
       if (header === null) break
       continue
     }
     if (header === null) {
-      const problem = headerProblem(object)
+      const problem = Line.header(object)
       if (problem !== null) {
         wrong(problem)
         break
@@ -241,7 +243,7 @@ export const parse = (text: string): Recording => {
     } else if (end !== null) {
       wrong("nothing may follow the line that ends the recording")
     } else if (typeof object["end"] === "string") {
-      const problem = fieldProblem(object, object["end"] === "complete" ? completeFields : incompleteFields)
+      const problem = Line.end(object)
       if (problem === null) end = object as unknown as End
       else wrong(problem)
     } else if (typeof object["c"] === "string") {
@@ -254,7 +256,7 @@ export const parse = (text: string): Recording => {
         answers += count
       }
     } else if (typeof object["e"] === "string") {
-      const problem = eventProblem(object, at)
+      const problem = Line.event(object, at)
       commands = []
       if (problem !== null) wrong(problem)
       else if (object["after"] === undefined) {
@@ -367,98 +369,11 @@ const parsed = (content: string): Fields | null => {
   }
 }
 
-const headerProblem = (object: Fields): string | null => {
-  const version = object["offhook"]
-  if (typeof version !== "number") return notARecording
-  if (version > format) {
-    return `this recording has format ${version} (Offhook ${String(object["version"])}), this version of Offhook reads up to ${format}`
-  }
-  const problem = fieldProblem(object, headerFields)
-  if (problem !== null) return problem
-  const { agent, prices } = object["config"] as Fields
-  if (!isObject(agent) || !isObject(prices) || !isObject(prices["models"])) {
-    return 'config must hold "agent" and "prices", prices "models"'
-  }
-  for (const [name, usual] of Object.entries(Agent.defaults)) {
-    const value = agent[name]
-    if (value === undefined || usual === null || value === null || shape(value) === shape(usual)) continue
-    return `config.agent.${name} is ${JSON.stringify(value).slice(0, 60)}, it must be ${shape(usual)}`
-  }
-  return null
-}
-
 /** An agent of a version that did not know a field yet has its default. */
 const withDefaults = (header: Header): Header => ({
   ...header,
   config: { ...header.config, agent: { ...Agent.defaults, ...header.config.agent } }
 })
-
-const shape = (value: unknown): string => (Array.isArray(value) ? "a list" : kindInWords[typeof value as "object"])
-
-const eventProblem = (object: Fields, earliest: number): string | null => {
-  const { e, at } = object
-  const kinds = Object.hasOwn(eventFields, String(e)) ? eventFields[e as Event["_tag"]] : undefined
-  if (kinds === undefined) return `no event is called "${String(e)}"`
-  if (!Number.isInteger(at)) return "at must be whole milliseconds since the call began"
-  if (Number(at) < earliest) return `time goes back: at is ${Number(at)}, the event before was at ${earliest}`
-  const problem = fieldProblem(object, kinds)
-  if (problem !== null || object["after"] === undefined) return problem
-  return e === "CarrierAudio" ? runProblem(object) : `${String(e)} has no runs: after must not stand here`
-}
-
-const runProblem = (object: Fields): string | null => {
-  const problem = fieldProblem(object, { every: "number", after: "numbers" })
-  if (problem !== null) return problem
-  const { after, audio, levels, ticks, from, session } = object
-  const frames = (after as ReadonlyArray<number>).length + 1
-  if ((levels as string).length !== frames) return `levels must hold one character for each of the ${frames} frames`
-  if (audio !== undefined && !(isListOf(audio, "string") && audio.length === frames)) {
-    return `audio must hold one base64 text for each of the ${frames} frames`
-  }
-  if (
-    ticks !== undefined &&
-    !(Array.isArray(ticks) && ticks.every((tick) => isListOf(tick, "number") && tick.length === 2))
-  ) {
-    return "ticks must be a list of [frame, ms]"
-  }
-  return typeof from === typeof session && (from === undefined || typeof from === "number")
-    ? null
-    : "session and from must both be numbers, or both be left out"
-}
-
-const fieldProblem = (object: Fields, kinds: Readonly<Record<string, Kind>>): string | null => {
-  for (const [name, kind] of Object.entries(kinds)) {
-    const value = object[name]
-    if (!is(value, kind)) {
-      const found = value === undefined ? "is missing" : `is ${JSON.stringify(value).slice(0, 60)}`
-      return `${name} ${found}, it must be ${kindInWords[kind]}`
-    }
-  }
-  return null
-}
-
-const is = (value: unknown, kind: Kind): boolean => {
-  switch (kind) {
-    case "numbers":
-      return isListOf(value, "number")
-    case "strings":
-      return isListOf(value, "string")
-    case "object":
-      return isObject(value) && !Array.isArray(value)
-    case "object?":
-      return value === null || (isObject(value) && !Array.isArray(value))
-    case "number?":
-    case "string?":
-      return value === null || typeof value === kind.slice(0, -1)
-    default:
-      return typeof value === kind
-  }
-}
-
-const isListOf = (value: unknown, type: "number" | "string"): value is ReadonlyArray<unknown> =>
-  Array.isArray(value) && value.every((element) => typeof element === type)
-
-const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null
 
 const hasAudio = (tag: unknown): boolean => tag === "CarrierAudio" || tag === "ModelAudio"
 
@@ -479,124 +394,7 @@ const hash = (payload: Payload.Payload): string => {
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
 
-type Fields = Readonly<Record<string, unknown>>
-
-type Kind = "boolean" | "number" | "number?" | "numbers" | "object" | "object?" | "string" | "string?" | "strings"
-
-type KindOf<T> = [T] extends [number]
-  ? "number"
-  : [T] extends [number | null]
-    ? "number?"
-    : [T] extends [string]
-      ? "string"
-      : [T] extends [string | null]
-        ? "string?"
-        : [T] extends [boolean]
-          ? "boolean"
-          : null extends T
-            ? "object?"
-            : "object"
-
-type FieldsOf<E> = E extends { readonly _tag: string }
-  ? { readonly [F in Exclude<keyof E, "_tag" | "at" | "payload">]: KindOf<E[F]> }
-  : never
-
-/** Every field of every event; the compiler holds it complete. */
-const eventFields: { readonly [T in Event["_tag"]]: FieldsOf<Extract<Event, { readonly _tag: T }>> } = {
-  CarrierStarted: {
-    stream: "number",
-    streamSid: "string",
-    callSid: "string",
-    accountSid: "string",
-    encoding: "string",
-    sampleRate: "number",
-    channels: "number",
-    parameters: "object"
-  },
-  CarrierAudio: { stream: "number", timestamp: "number", bytes: "number", levels: "string" },
-  CarrierMarked: { stream: "number", name: "string" },
-  CarrierKeyed: { stream: "number", digit: "string" },
-  CarrierStopped: { stream: "number" },
-  CarrierClosed: { stream: "number", code: "number" },
-  CarrierMisbehaved: { stream: "number", what: "string" },
-  ModelConnected: { session: "number" },
-  ModelConnectFailed: { session: "number", failure: "string", status: "number?" },
-  ModelSessionCreated: { session: "number", id: "string", expiresAt: "number?" },
-  ModelSessionUpdated: { session: "number", input: "object?", output: "object?" },
-  ModelSpeechStarted: { session: "number", item: "string", audioStartMs: "number" },
-  ModelSpeechStopped: { session: "number", item: "string", audioEndMs: "number" },
-  ModelSpeechCommitted: { session: "number", item: "string", previous: "string?" },
-  ModelItemAdded: { session: "number", item: "string", kind: "string", role: "string?", previous: "string?" },
-  ModelItemTruncated: { session: "number", item: "string", contentIndex: "number", audioEndMs: "number" },
-  ModelItemDeleted: { session: "number", item: "string" },
-  ModelTranscribed: { session: "number", item: "string", text: "string" },
-  ModelTranscriptionFailed: { session: "number", item: "string" },
-  ModelResponseCreated: { session: "number", response: "string", request: "string?", inConversation: "boolean" },
-  ModelAudio: {
-    session: "number",
-    response: "string",
-    item: "string",
-    contentIndex: "number",
-    bytes: "number",
-    levels: "string"
-  },
-  ModelText: { session: "number", response: "string", item: "string", contentIndex: "number", text: "string" },
-  ModelToolCalled: {
-    session: "number",
-    response: "string",
-    item: "string",
-    call: "string",
-    name: "string",
-    arguments: "string"
-  },
-  ModelResponseDone: {
-    session: "number",
-    response: "string",
-    request: "string?",
-    inConversation: "boolean",
-    status: "string",
-    reason: "string?",
-    error: "object?",
-    usage: "object?"
-  },
-  ModelErred: { session: "number", error: "object" },
-  ModelIgnored: { session: "number", type: "string" },
-  ModelMisbehaved: { session: "number", what: "string" },
-  ModelClosed: { session: "number", code: "number", reason: "string" },
-  ToolFinished: { call: "string", output: "string" },
-  HangUpFailed: {},
-  EndRequested: { by: "string" },
-  TimeAdvanced: {}
-}
-
-const headerFields = {
-  version: "string",
-  call: "string",
-  startedAt: "string",
-  audio: "boolean",
-  masked: "strings",
-  config: "object"
-} as const
-
-const completeFields = { events: "number", commands: "number", summary: "object" } as const
-
-const incompleteFields = { reason: "string", dropped: "number?" } as const
-
-const kindInWords: Readonly<Record<Kind, string>> = {
-  boolean: "true or false",
-  number: "a number",
-  "number?": "a number or null",
-  numbers: "a list of numbers",
-  object: "an object",
-  "object?": "an object or null",
-  string: "a text",
-  "string?": "a text or null",
-  strings: "a list of texts"
-}
-
 const unreadable: End = { end: "incomplete", reason: "the file could not be read", dropped: null }
-
-const notARecording = 'this is not an Offhook recording: its first line must be the header, {"offhook":1, …}'
 
 /** More than any call keeps waiting; a number in a file must not fill the memory. */
 const mostTimes = 100_000
