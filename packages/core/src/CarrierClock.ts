@@ -12,7 +12,8 @@
  *
  * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms (silence
  * suppression) the upper bound of fact 1 is void; before that, facts 1 and 3 may already contradict each other (the
- * frames ended, or the line stalls), and the interval holds both explanations. Timestamps that go backwards start the clock anew.
+ * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
+ * moment back by a few ms. Timestamps that go backwards start the clock anew.
  *
  * Whether the carrier really stamps a frame's start is not documented. Were it the end, every moment would lie one
  * frame later, and all differences would be the same: only differences matter, also to the onset of speech, which is
@@ -94,14 +95,15 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
 
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
+  const { end, lateness, span } = clock
   const latest = at - clock.offset
-  if (clock.end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
-  const earliest = Math.max(clock.end, latest - clock.lateness)
-  const nextEnd = clock.end + clock.span
-  if (latest - clock.end > SUPPRESSED_AFTER_MS - clock.span) return between(earliest, latest + ROUNDING_MS)
-  if (earliest - clock.lateness / 2 > nextEnd + ROUNDING_MS) return between(clock.end, latest)
-  if (earliest > nextEnd - ROUNDING_MS * 4) return between(Math.max(clock.end, nextEnd - 4), nextEnd)
-  return between(earliest, Math.max(earliest, Math.min(nextEnd, latest + ROUNDING_MS)))
+  if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
+  const earliest = Math.max(end, latest - lateness)
+  const next = end + span
+  if (latest > end - span + SUPPRESSED_AFTER_MS) return between(earliest, latest + ROUNDING_MS)
+  if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest)
+  if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next)
+  return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)))
 }
 
 const between = (earliest: number, latest: number): Moment => ({
@@ -123,6 +125,8 @@ const WINDOW_SECONDS = 30
 const SUPPRESSED_AFTER_MS = 60
 /** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
 const LATENESS_DECAY = 0.997
+/** What is a little later than any frame was, was probably sent just before the next frame. */
+const JUST_BEFORE_MS = 4
 /** A host's clock is rounded down. */
 const ROUNDING_MS = 1
 /** A stream's first timestamps were seen 102 and 155 ms from its beginning. */

@@ -17,7 +17,7 @@ describe("CarrierClock.moment", () => {
     for (let ms = 0; ms <= 20; ms++) {
       const { at, uncertainty } = CarrierClock.moment(clock, 5000 + 1100 + ms)
       assert.closeTo(at, 1100 + ms, 1)
-      assert.isAtMost(uncertainty, 2)
+      assert.isAtMost(uncertainty, 1)
     }
   })
 
