@@ -1,0 +1,109 @@
+/** The adapters as a server composes them, on loopback, with logs that can be read and fibers that can be counted. */
+
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import { NodeContext } from "@effect/platform-node"
+import { Agent } from "@offhook/core"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
+import * as Supervisor from "effect/Supervisor"
+import { CallObserver, type Observer } from "../../src/CallObserver.ts"
+import { Calls } from "../../src/Calls.ts"
+import * as HttpListener from "../../src/net/HttpListener.ts"
+import { ModelSocket } from "../../src/openai/ModelSocket.ts"
+import { RecordingSink } from "../../src/recording/RecordingSink.ts"
+import { type Tool, Tools } from "../../src/Tools.ts"
+import * as CarrierSocket from "../../src/twilio/CarrierSocket.ts"
+import * as IncomingCall from "../../src/twilio/IncomingCall.ts"
+import { TwilioRest } from "../../src/twilio/TwilioRest.ts"
+
+export const KEY = "sk-test-0123456789abcdef0123456789"
+
+export interface Options {
+  readonly modelUrl: string
+  readonly agent?: Partial<Agent.Agent>
+  readonly tools?: Readonly<Record<string, Tool>>
+  readonly tokens?: ReadonlyArray<Redacted.Redacted>
+  readonly publicUrl?: string
+  readonly rest?: Layer.Layer<TwilioRest>
+  readonly observer?: Partial<Observer>
+  readonly recordings?: string
+}
+
+export interface Server {
+  readonly port: number
+  readonly calls: Context.Tag.Service<Calls>
+  readonly listener: Context.Tag.Service<HttpListener.HttpListener>
+  /** Call recordings that are over, by CallSid. */
+  readonly files: ReadonlyMap<string, string>
+  /** Every log line so far, at every level. */
+  readonly logs: ReadonlyArray<string>
+  /** Fibers that live now, of the server alone. */
+  readonly fibers: Effect.Effect<number>
+}
+
+/** In the test's scope, with real time. */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const files = new Map<string, string>()
+  const logs: Array<string> = []
+  const supervisor = yield* Supervisor.track
+  const logger = Logger.make((entry) => {
+    logs.push(Logger.logfmtLogger.log(entry))
+  })
+  const tokens = options.tokens ?? []
+  const publicUrl = options.publicUrl ?? null
+  const agent = { ...Agent.defaults, ...options.agent }
+  const media = Layer.mergeAll(
+    CarrierSocket.layer({ tokens, publicUrl: publicUrl ?? "" }),
+    HttpLayerRouter.serve(
+      HttpLayerRouter.add("*", IncomingCall.PATH, IncomingCall.handler({ tokens, publicUrl })),
+      { disableLogger: true, disableListenLog: true }
+    )
+  )
+  const recordings =
+    options.recordings === undefined
+      ? RecordingSink.layerMemory(files)
+      : RecordingSink.layer({ directory: options.recordings, version: "test" }).pipe(Layer.provide(NodeContext.layer))
+  const layer = media.pipe(
+    Layer.provideMerge(Calls.layer({ agent, admittedOnly: tokens.length > 0 })),
+    Layer.provide([
+      ModelSocket.layer({ url: options.modelUrl, apiKey: Redacted.make(KEY) }),
+      Tools.layer(options.tools ?? {}),
+      options.rest ?? TwilioRest.layerNone,
+      recordings,
+      Layer.succeed(CallObserver, { onStep: () => {}, onReleased: () => {}, ...options.observer })
+    ]),
+    Layer.provideMerge(HttpListener.layer({ host: "127.0.0.1", port: 0, limits: { grace: 200 } })),
+    Layer.provide([
+      Logger.replace(Logger.defaultLogger, logger),
+      Logger.minimumLogLevel(LogLevel.All),
+      Supervisor.addSupervisor(supervisor)
+    ])
+  )
+  const context = yield* Layer.build(layer)
+  const listener = Context.get(context, HttpListener.HttpListener)
+  return {
+    port: listener.port,
+    listener,
+    calls: Context.get(context, Calls),
+    files,
+    logs,
+    fibers: Effect.map(supervisor.value, (fibers) => fibers.length)
+  } satisfies Server
+})
+
+/** Posts the webhook, as Twilio does: status and body. */
+export const webhook = (port: number, callSid: string, headers: Record<string, string> = {}, fields = "") =>
+  Effect.promise(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}${IncomingCall.PATH}`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", connection: "close", ...headers },
+      body: `CallSid=${callSid}&From=%2B15551230001&To=%2B15559870002${fields}`
+    })
+    return { status: response.status, body: await response.text() }
+  })
+
+export const tokenOf = (twiml: string): string => /name="token" value="([^"]*)"/.exec(twiml)?.[1] ?? ""
