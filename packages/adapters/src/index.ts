@@ -1,6 +1,8 @@
 export * as CallDriver from "./CallDriver.ts"
 export * as CallObserver from "./CallObserver.ts"
 export * as Calls from "./Calls.ts"
+export * as AgentFile from "./config/AgentFile.ts"
+export * as AppConfig from "./config/AppConfig.ts"
 export * as Problem from "./config/Problem.ts"
 export * as Errors from "./Errors.ts"
 export * as HttpListener from "./net/HttpListener.ts"

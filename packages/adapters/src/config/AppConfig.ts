@@ -1,0 +1,287 @@
+/**
+ * The program's configuration: environment variables, parsed once at start into one typed value.
+ *
+ * 1. Every problem is told at once: the variable, what it must look like, the fix.
+ * 2. Secrets are `Redacted`, and no problem quotes a value that could be one put in the wrong place.
+ * 3. A variable that is empty is not set: compose files and `.env` templates write them so.
+ */
+
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as RecordingSink from "../recording/RecordingSink.ts"
+import * as TwilioRest from "../twilio/TwilioRest.ts"
+import { type Problem, StartupProblems } from "./Problem.ts"
+
+export interface Settings {
+  readonly port: number
+  readonly host: string
+  /** Without a slash at its end. */
+  readonly publicUrl: string | null
+  readonly openai: {
+    readonly apiKey: Redacted.Redacted
+    readonly url: string
+    /** Null: the agent's. */
+    readonly model: string | null
+  }
+  readonly twilio: {
+    readonly accountSid: string | null
+    /** Those that may have signed, the primary first; none: signatures are not checked. */
+    readonly tokens: ReadonlyArray<Redacted.Redacted>
+    readonly apiUrl: string
+  }
+  /** The path of the agent file; null: the built-in agent. */
+  readonly agentFile: string | null
+  /** Null: nothing is recorded. */
+  readonly recordings: {
+    readonly directory: string
+    readonly audio: boolean
+    readonly digits: boolean
+    readonly numbers: boolean
+    readonly days: number
+    readonly maxBytes: number
+  } | null
+  readonly greetingLine: string | null
+  readonly tailLine: string | null
+}
+
+export class AppConfig extends Context.Tag("@offhook/adapters/config/AppConfig")<AppConfig, Settings>() {
+  static readonly layer: Layer.Layer<AppConfig, StartupProblems> = Layer.effect(
+    this,
+    Effect.suspend(() => load)
+  )
+}
+
+export const REALTIME_URL = "wss://api.openai.com/v1/realtime"
+
+export interface Field {
+  readonly name: string
+  /** As it is written; null: there is none. */
+  readonly default: string | null
+  readonly meaning: string
+  readonly secret?: true
+}
+
+/** Every variable that is read, in the order of the manual. */
+export const fields = [
+  { name: "OPENAI_API_KEY", default: null, meaning: "key of the OpenAI account; required", secret: true },
+  { name: "OPENAI_MODEL", default: null, meaning: "model that answers; without it the agent's" },
+  { name: "OPENAI_REALTIME_URL", default: REALTIME_URL, meaning: "`wss://` URL of the Realtime API" },
+  { name: "PORT", default: "5050", meaning: "port to listen on; 0 takes a free one" },
+  {
+    name: "HOST",
+    default: null,
+    meaning: "address to listen on; without it `127.0.0.1`, with `TWILIO_AUTH_TOKEN` `0.0.0.0`"
+  },
+  {
+    name: "PUBLIC_URL",
+    default: null,
+    meaning:
+      "public origin such as `https://voice.example.com`: signatures are checked against it and the stream URL is " +
+      "built from it; required with `TWILIO_AUTH_TOKEN`"
+  },
+  { name: "TWILIO_ACCOUNT_SID", default: null, meaning: "Twilio account, to hang up by REST" },
+  {
+    name: "TWILIO_AUTH_TOKEN",
+    default: null,
+    meaning: "Twilio's auth token: with it only what Twilio signed is answered",
+    secret: true
+  },
+  {
+    name: "TWILIO_AUTH_TOKEN_SECONDARY",
+    default: null,
+    meaning: "the other token during a rotation: signatures of either are taken",
+    secret: true
+  },
+  { name: "TWILIO_API_URL", default: TwilioRest.API_URL, meaning: "origin of Twilio's REST API" },
+  {
+    name: "OFFHOOK_AGENT",
+    default: null,
+    meaning: "path of the agent file (docs/agent.schema.json); without it a built-in agent that greets first"
+  },
+  { name: "OFFHOOK_GREETING_LINE", default: null, meaning: "sentence that Twilio speaks before the agent is there" },
+  {
+    name: "OFFHOOK_TAIL_LINE",
+    default: null,
+    meaning: "sentence that Twilio speaks when our connection is gone; without it a thank-you and goodbye"
+  },
+  { name: "OFFHOOK_RECORDINGS", default: "recordings", meaning: "directory of the recordings; `off` records nothing" },
+  { name: "OFFHOOK_RECORD_AUDIO", default: "false", meaning: "keep the audio of both sides" },
+  { name: "OFFHOOK_RECORD_DIGITS", default: "false", meaning: "keep the keys that callers press" },
+  { name: "OFFHOOK_RECORD_NUMBERS", default: "false", meaning: "keep phone numbers" },
+  {
+    name: "OFFHOOK_RECORDINGS_DAYS",
+    default: String(RecordingSink.DAYS),
+    meaning: "recordings older than this are removed"
+  },
+  {
+    name: "OFFHOOK_RECORDINGS_BYTES",
+    default: String(RecordingSink.MAX_BYTES),
+    meaning: "a recording that reaches this ends there"
+  }
+] as const satisfies ReadonlyArray<Field>
+
+type Name = (typeof fields)[number]["name"]
+
+/** From the ConfigProvider in place. */
+export const load: Effect.Effect<Settings, StartupProblems> = Effect.flatMap(
+  Effect.all(
+    Object.fromEntries(
+      fields.map(({ name }) => [name, Config.redacted(name).pipe(Config.option, Effect.mapError(unreadable(name)))])
+    ) as Record<Name, Effect.Effect<Option.Option<Redacted.Redacted>, StartupProblems>>
+  ),
+  (given) => {
+    const { problems, settings } = parse(given)
+    return problems.length === 0 ? Effect.succeed(settings) : Effect.fail(new StartupProblems({ problems }))
+  }
+)
+
+const parse = (
+  given: Readonly<Record<Name, Option.Option<Redacted.Redacted>>>
+): { readonly problems: ReadonlyArray<Problem>; readonly settings: Settings } => {
+  const problems: Array<Problem> = []
+  const wrong = (name: Name, problem: string, fix: string) => problems.push({ name, problem, fix })
+
+  const text = (name: Name): string | null => {
+    const value = Option.match(given[name], { onNone: () => "", onSome: Redacted.value }).trim()
+    return value === "" ? null : value
+  }
+
+  const or = (name: Name): string =>
+    text(name) ?? (fields.find((field) => field.name === name) as Field).default ?? ""
+
+  const secret = (name: Name): Redacted.Redacted | null => {
+    const value = text(name)
+    if (value === null) return null
+    if (/[^\x21-\x7e]/.test(value)) {
+      wrong(name, "must be printable ASCII without spaces", "copy it again, without quotes or line breaks")
+    }
+    return Redacted.make(value)
+  }
+
+  const whole = (name: Name, least: number, most: number, fix: string): number => {
+    const value = or(name)
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    if (!(number >= least && number <= most)) wrong(name, `must be a whole number from ${least} to ${most}`, fix)
+    return number
+  }
+
+  const flag = (name: Name): boolean => {
+    const value = or(name).toLowerCase()
+    if (!TRUE.includes(value) && !FALSE.includes(value)) {
+      wrong(name, "must be true or false", `set ${name}=true, or leave it out`)
+    }
+    return TRUE.includes(value)
+  }
+
+  const url = (name: Name, value: string | null, scheme: "https" | "wss", example: string): string | null => {
+    if (value === null) return null
+    const fix = `set ${name}=${example}`
+    const plain = scheme === "https" ? "http" : "ws"
+    const parsed = URL.canParse(value) ? new URL(value) : null
+    if (parsed === null || (parsed.protocol !== `${scheme}:` && parsed.protocol !== `${plain}:`)) {
+      wrong(name, `must be a URL that begins with ${scheme}://`, fix)
+    } else if (parsed.username !== "" || parsed.password !== "") {
+      wrong(name, "must hold no user name or password", fix)
+    } else if (parsed.protocol === `${plain}:` && !LOOPBACK.test(parsed.hostname)) {
+      wrong(name, `must begin with ${scheme}://: ${plain}:// is allowed for this machine alone (localhost)`, fix)
+    } else if (scheme === "https" && /[?#]/.test(value)) {
+      wrong(name, "must hold no query and no fragment", fix)
+    }
+    return value.replace(/\/+$/, "")
+  }
+
+  const apiKey = secret("OPENAI_API_KEY")
+  if (apiKey === null) {
+    wrong(
+      "OPENAI_API_KEY",
+      "is not set, it must be the key of an OpenAI account (sk-…)",
+      "create one at https://platform.openai.com/api-keys and set OPENAI_API_KEY in the environment or in .env"
+    )
+  }
+
+  const port = whole("PORT", 0, 65_535, "set PORT=5050")
+  const primary = secret("TWILIO_AUTH_TOKEN")
+  const secondary = secret("TWILIO_AUTH_TOKEN_SECONDARY")
+  const accountSid = text("TWILIO_ACCOUNT_SID")
+  const publicUrl = url("PUBLIC_URL", text("PUBLIC_URL"), "https", "https://voice.example.com")
+  if (primary === null && secondary !== null) {
+    wrong(
+      "TWILIO_AUTH_TOKEN",
+      "is not set, but TWILIO_AUTH_TOKEN_SECONDARY is",
+      "set TWILIO_AUTH_TOKEN to the account's primary auth token"
+    )
+  }
+  if (primary === null && accountSid !== null) {
+    wrong(
+      "TWILIO_AUTH_TOKEN",
+      "is not set, but TWILIO_ACCOUNT_SID is",
+      "set TWILIO_AUTH_TOKEN to the account's auth token, or leave TWILIO_ACCOUNT_SID out"
+    )
+  }
+  if (accountSid !== null && !/^AC[0-9a-f]{32}$/i.test(accountSid)) {
+    wrong(
+      "TWILIO_ACCOUNT_SID",
+      "must be AC and 32 hexadecimal digits",
+      "copy the Account SID from the first page of the Twilio console"
+    )
+  }
+  if (primary !== null && publicUrl === null) {
+    wrong(
+      "PUBLIC_URL",
+      "is not set, but with TWILIO_AUTH_TOKEN signatures are checked against it",
+      "set PUBLIC_URL to the origin that Twilio calls, e.g. https://voice.example.com"
+    )
+  }
+
+  const directory = or("OFFHOOK_RECORDINGS")
+  const recordings = {
+    directory,
+    audio: flag("OFFHOOK_RECORD_AUDIO"),
+    digits: flag("OFFHOOK_RECORD_DIGITS"),
+    numbers: flag("OFFHOOK_RECORD_NUMBERS"),
+    days: whole("OFFHOOK_RECORDINGS_DAYS", 1, 36_500, `set OFFHOOK_RECORDINGS_DAYS=${RecordingSink.DAYS}`),
+    maxBytes: whole(
+      "OFFHOOK_RECORDINGS_BYTES",
+      64 * 1024,
+      1024 ** 3,
+      `set OFFHOOK_RECORDINGS_BYTES=${RecordingSink.MAX_BYTES}`
+    )
+  }
+
+  return {
+    problems,
+    settings: {
+      port,
+      host: text("HOST") ?? (primary === null ? "127.0.0.1" : "0.0.0.0"),
+      publicUrl,
+      openai: {
+        apiKey: apiKey ?? Redacted.make(""),
+        url: url("OPENAI_REALTIME_URL", or("OPENAI_REALTIME_URL"), "wss", REALTIME_URL) ?? REALTIME_URL,
+        model: text("OPENAI_MODEL")
+      },
+      twilio: {
+        accountSid,
+        tokens: [primary, secondary].filter((token) => token !== null),
+        apiUrl: url("TWILIO_API_URL", or("TWILIO_API_URL"), "https", TwilioRest.API_URL) ?? TwilioRest.API_URL
+      },
+      agentFile: text("OFFHOOK_AGENT"),
+      recordings: directory.toLowerCase() === "off" ? null : recordings,
+      greetingLine: text("OFFHOOK_GREETING_LINE"),
+      tailLine: text("OFFHOOK_TAIL_LINE")
+    }
+  }
+}
+
+const unreadable =
+  (name: Name) =>
+  (_: ConfigError.ConfigError): StartupProblems =>
+    new StartupProblems({ problems: [{ name, problem: "cannot be read", fix: "set it to a text" }] })
+
+const TRUE = ["true", "yes", "on", "1"]
+const FALSE = ["false", "no", "off", "0"]
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i
