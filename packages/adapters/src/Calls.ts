@@ -41,9 +41,7 @@ export interface Options {
 }
 
 /** What the webhook is answered. */
-export type Admission =
-  | { readonly _tag: "Admitted"; readonly token: string }
-  | { readonly _tag: "Closed" }
+export type Admission = { readonly _tag: "Admitted"; readonly token: string } | { readonly _tag: "Closed" }
 
 /** What a stream's `start` is answered. `reason` holds nothing of the request. */
 export type Claim =
@@ -287,7 +285,10 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
   })
 
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(close, endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(SHUTDOWN_TIMEOUT), Effect.ignore))
+    Effect.andThen(
+      close,
+      endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(SHUTDOWN_TIMEOUT), Effect.ignore)
+    )
   )
 
   return Calls.of({
@@ -311,7 +312,10 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
   })
 })
 
-const implemented = (agent: Agent.Agent, tools: ReadonlyMap<string, Tools.Tool>): Effect.Effect<void, StartupProblems> => {
+const implemented = (
+  agent: Agent.Agent,
+  tools: ReadonlyMap<string, Tools.Tool>
+): Effect.Effect<void, StartupProblems> => {
   const problems = Tools.missing(agent, tools).map(
     (name): Problem => ({
       name: "OFFHOOK_AGENT",

@@ -8,10 +8,10 @@ const CALL = "CA00000000000000000000000000000001"
 
 /** Speaks a greeting: one delta of 200 ms. */
 const greets = (peer: Peers.ModelPeer, event: Peers.Json) => {
-  if (event["type"] !== "response.create") return
+  if (event.type !== "response.create") return
   const response_id = `resp_${peer.received.length}`
   const item_id = `item_${peer.received.length}`
-  const metadata = event["response"].metadata
+  const metadata = event.response?.metadata
   const at = { response_id, item_id, output_index: 0, content_index: 0 }
   peer.send({ type: "response.created", response: { id: response_id, metadata, conversation_id: "conv_1" } })
   peer.send({

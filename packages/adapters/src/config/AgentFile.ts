@@ -28,11 +28,27 @@ const shaped = <A, I>(schema: Schema.Schema<A, I>, shape: string): Schema.Schema
 const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value }).annotations({ default: value })
 
+/** Of a field that has no default. */
+const required = <A, I>(schema: Schema.Schema<A, I>, shape: string) =>
+  Schema.propertySignature(shaped(schema, shape)).annotations({ missingMessage: () => shape })
+
 const text = (shape: string) => shaped(Schema.String, shape)
 const word = (shape: string) => shaped(Schema.String.pipe(Schema.pattern(/^\S+$/)), shape)
 const flag = (shape = "true or false") => shaped(Schema.Boolean, shape)
 const whole = (least: number, most: number, unit: string) =>
-  shaped(Schema.Number.pipe(Schema.int(), Schema.between(least, most)), `a whole number of ${unit}, ${least} to ${most}`)
+  shaped(
+    Schema.Number.pipe(Schema.int(), Schema.between(least, most)),
+    `a whole number of ${unit}, ${least} to ${most}`
+  )
+
+/** Shapes of what holds other fields: Effect's messages do not carry them. */
+const CONTAINERS = {
+  detection:
+    'an object that says how the end of a turn is found: {"type": "server_vad", …} or {"type": "semantic_vad", …}',
+  "detection.type": '"server_vad" or "semantic_vad"',
+  tools: "a list of the functions that the model may call",
+  transcription: "an object that says how the caller's words are written down, or null: not at all"
+} as const
 
 const ServerVad = Schema.Struct({
   type: Schema.Literal("server_vad"),
@@ -55,17 +71,17 @@ const SemanticVad = Schema.Struct({
 const Transcription = Schema.Struct({
   model: withDefault(word("the name of a transcription model"), Agent.defaults.transcription?.model ?? ""),
   language: withDefault(
-    shaped(Schema.NullOr(Schema.String.pipe(Schema.pattern(/^[a-z]{2,3}$/))), 'a language of ISO 639-1 such as "en", or null'),
+    shaped(
+      Schema.NullOr(Schema.String.pipe(Schema.pattern(/^[a-z]{2,3}$/))),
+      'a language of ISO 639-1 such as "en", or null'
+    ),
     null
   )
 })
 
 const Tool = Schema.Struct({
-  name: shaped(
-    Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
-    "up to 64 letters, digits, _ and -"
-  ),
-  description: shaped(
+  name: required(Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)), "up to 64 letters, digits, _ and -"),
+  description: required(
     Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_DESCRIPTION)),
     `a text of 1 to ${MAX_DESCRIPTION} characters that tells the model when to call the tool`
   ),
@@ -89,7 +105,10 @@ const AgentSchema = Schema.Struct({
   model: withDefault(word("the name of a realtime model"), defaults.model),
   voice: withDefault(word('the name of a voice such as "marin" or "cedar"'), defaults.voice),
   greeting: withDefault(
-    shaped(Schema.NullOr(Schema.String.pipe(Schema.minLength(1))), "a text that tells the agent how to greet, or null: it waits for the caller"),
+    shaped(
+      Schema.NullOr(Schema.String.pipe(Schema.minLength(1))),
+      "a text that tells the agent how to greet, or null: it waits for the caller"
+    ),
     defaults.greeting
   ),
   greetingProtected: withDefault(
@@ -105,9 +124,7 @@ const AgentSchema = Schema.Struct({
   ),
   interruptAfterMs: withDefault(whole(0, 10_000, "ms of speech that interrupt"), defaults.interruptAfterMs),
   detection: withDefault(
-    Schema.Union(ServerVad, SemanticVad).annotations({
-      description: 'how the end of a turn is found: {"type": "server_vad", …} or {"type": "semantic_vad", …}'
-    }),
+    Schema.Union(ServerVad, SemanticVad).annotations({ description: CONTAINERS.detection }),
     defaults.detection
   ),
   noiseReduction: withDefault(
@@ -115,15 +132,10 @@ const AgentSchema = Schema.Struct({
     defaults.noiseReduction
   ),
   transcription: withDefault(
-    Schema.NullOr(Transcription).annotations({
-      description: "how the caller's words are written down, or null: not at all"
-    }),
+    Schema.NullOr(Transcription).annotations({ description: CONTAINERS.transcription }),
     defaults.transcription
   ),
-  tools: withDefault(
-    Schema.Array(Tool).annotations({ description: "functions that the model may call" }),
-    defaults.tools
-  ),
+  tools: withDefault(Schema.Array(Tool).annotations({ description: CONTAINERS.tools }), defaults.tools),
   endCall: withDefault(flag("true or false: the agent may hang up, after its goodbye was heard"), defaults.endCall),
   maxCallMs: withDefault(whole(10_000, 24 * 3_600_000, "ms"), defaults.maxCallMs)
 }).annotations({
@@ -149,14 +161,16 @@ export const parse = (value: unknown): Agent.Agent | ReadonlyArray<Problem> => {
 /** Reads an agent file; fails with the problems, whose names begin with the file's. */
 export const load = Effect.fn("AgentFile.load")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  const content = yield* fs.readFileString(file).pipe(
-    Effect.mapError((error) =>
-      problem(
-        `${file} cannot be read (${error._tag === "SystemError" ? error.reason : error.message})`,
-        "name a JSON file that exists, or leave OFFHOOK_AGENT out for the built-in agent"
+  const content = yield* fs
+    .readFileString(file)
+    .pipe(
+      Effect.mapError((error) =>
+        problem(
+          `${file} cannot be read (${error._tag === "SystemError" ? error.reason : error.message})`,
+          "name a JSON file that exists, or leave OFFHOOK_AGENT out for the built-in agent"
+        )
       )
     )
-  )
   const value = yield* Effect.try({
     try: (): unknown => JSON.parse(content.replace(/^\uFEFF/, "")),
     catch: (cause) =>
@@ -177,8 +191,15 @@ const decode = Schema.decodeUnknownEither(AgentSchema, { errors: "all", onExcess
 const problem = (problem: string, fix: string): StartupProblems =>
   new StartupProblems({ problems: [{ name: "OFFHOOK_AGENT", problem, fix }] })
 
-const problemsOf = (value: unknown, error: ParseResult.ParseError): ReadonlyArray<Problem> =>
-  Arr.dedupeWith(ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => problemOf(value, issue)), (a, b) => a.name === b.name)
+/** Effect also names what holds a wrong value: only the innermost is the problem. */
+const problemsOf = (value: unknown, error: ParseResult.ParseError): ReadonlyArray<Problem> => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const isInside = (outer: ReadonlyArray<PropertyKey>, inner: ReadonlyArray<PropertyKey>) =>
+    inner.length > outer.length && outer.every((key, index) => key === inner[index])
+  const innermost = issues.filter(({ path }) => !issues.some((other) => isInside(path, other.path)))
+  const problems = innermost.map((issue) => problemOf(value, issue))
+  return Arr.dedupeWith(problems, (a, b) => a.name === b.name)
+}
 
 const problemOf = (root: unknown, { _tag, message, path }: ParseResult.ArrayFormatterIssue): Problem => {
   const name = nameOf(path)
@@ -195,10 +216,14 @@ const problemOf = (root: unknown, { _tag, message, path }: ParseResult.ArrayForm
   if (path.length === 0 && !Json.isObject(value)) {
     return { name, problem: `holds ${shown(value)}, it must be a JSON object`, fix: 'begin with {"instructions": "…"}' }
   }
-  const shape = wanted(message)
+  const shape = CONTAINERS[name as keyof typeof CONTAINERS] ?? wanted(message)
   return value === undefined
     ? { name, problem: `is missing, it must be ${shape}`, fix: "add the field" }
-    : { name, problem: `is ${shown(value)}, it must be ${shape}`, fix: "correct the value, or leave the field out for its default" }
+    : {
+        name,
+        problem: `is ${shown(value)}, it must be ${shape}`,
+        fix: "correct the value, or leave the field out for its default"
+      }
 }
 
 /** Effect's own words where a schema has no shape of ours, without the value, which is shown already. */

@@ -7,7 +7,6 @@
  */
 
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -128,16 +127,11 @@ export const fields = [
 type Name = (typeof fields)[number]["name"]
 
 /** From the ConfigProvider in place. */
-export const load: Effect.Effect<Settings, StartupProblems> = Effect.flatMap(
-  Effect.all(
-    Object.fromEntries(
-      fields.map(({ name }) => [name, Config.redacted(name).pipe(Config.option, Effect.mapError(unreadable(name)))])
-    ) as Record<Name, Effect.Effect<Option.Option<Redacted.Redacted>, StartupProblems>>
-  ),
-  (given) => {
+export const load: Effect.Effect<Settings, StartupProblems> = Effect.suspend(() =>
+  Effect.flatMap(Effect.all(given), (given) => {
     const { problems, settings } = parse(given)
     return problems.length === 0 ? Effect.succeed(settings) : Effect.fail(new StartupProblems({ problems }))
-  }
+  })
 )
 
 const parse = (
@@ -151,8 +145,7 @@ const parse = (
     return value === "" ? null : value
   }
 
-  const or = (name: Name): string =>
-    text(name) ?? (fields.find((field) => field.name === name) as Field).default ?? ""
+  const or = (name: Name): string => text(name) ?? (fields.find((field) => field.name === name) as Field).default ?? ""
 
   const secret = (name: Name): Redacted.Redacted | null => {
     const value = text(name)
@@ -277,10 +270,12 @@ const parse = (
   }
 }
 
-const unreadable =
-  (name: Name) =>
-  (_: ConfigError.ConfigError): StartupProblems =>
-    new StartupProblems({ problems: [{ name, problem: "cannot be read", fix: "set it to a text" }] })
+const unreadable = (name: Name): StartupProblems =>
+  new StartupProblems({ problems: [{ name, problem: "cannot be read", fix: "set it to a text" }] })
+
+const given = Object.fromEntries(
+  fields.map(({ name }) => [name, Effect.mapError(Config.option(Config.redacted(name)), () => unreadable(name))])
+) as Record<Name, Effect.Effect<Option.Option<Redacted.Redacted>, StartupProblems>>
 
 const TRUE = ["true", "yes", "on", "1"]
 const FALSE = ["false", "no", "off", "0"]

@@ -72,8 +72,7 @@ export class RecordingSink extends Context.Tag("@offhook/adapters/recording/Reco
 >() {
   static readonly layer = (
     options: Options
-  ): Layer.Layer<RecordingSink, StartupProblems, FileSystem.FileSystem | Path.Path> =>
-    Layer.scoped(this, make(options))
+  ): Layer.Layer<RecordingSink, StartupProblems, FileSystem.FileSystem | Path.Path> => Layer.scoped(this, make(options))
 
   /** Nothing is recorded. */
   static readonly layerNone: Layer.Layer<RecordingSink> = Layer.succeed(this, {

@@ -73,7 +73,11 @@ export const handler = Effect.fnUntraced(function* (options: Options) {
   const request = yield* HttpServerRequest.HttpServerRequest
   const { headers, method, url } = request
   const body = method === "GET" ? "" : yield* request.text
-  const { body: text, contentType, status } = yield* answer(options, {
+  const {
+    body: text,
+    contentType,
+    status
+  } = yield* answer(options, {
     method,
     target: url,
     contentType: headers["content-type"],

@@ -7,7 +7,17 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { WebSocket, WebSocketServer } from "ws"
 
-export type Json = { readonly [field: string]: any }
+/** A message of either wire, as far as tests read it. */
+export interface Json {
+  readonly type?: string
+  readonly event?: string
+  readonly audio?: string
+  readonly item?: { readonly type?: string; readonly output?: string }
+  readonly mark?: { readonly name: string }
+  readonly media?: { readonly payload: string }
+  readonly response?: { readonly metadata?: unknown }
+  readonly [field: string]: unknown
+}
 
 export interface ModelPeer {
   readonly url: string
@@ -24,7 +34,9 @@ export interface ModelServer {
   readonly sockets: ReadonlySet<Net.Socket>
 }
 
-export const MULAW = { audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" } } } }
+export const MULAW = {
+  audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" } } }
+}
 
 /** Answers `session.update`; `onEvent` says what else it answers. */
 export const model = (onEvent: (peer: ModelPeer, event: Json) => void = () => {}) =>
@@ -53,7 +65,8 @@ export const model = (onEvent: (peer: ModelPeer, event: Json) => void = () => {}
         ws.on("message", (data) => {
           const event = JSON.parse(String(data))
           received.push(event)
-          if (event.type === "session.update") peer.send({ type: "session.updated", session: { id: "sess_1", ...MULAW } })
+          if (event.type === "session.update")
+            peer.send({ type: "session.updated", session: { id: "sess_1", ...MULAW } })
           onEvent(peer, event)
         })
       })

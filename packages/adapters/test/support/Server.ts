@@ -58,10 +58,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const agent = { ...Agent.defaults, ...options.agent }
   const media = Layer.mergeAll(
     CarrierSocket.layer({ tokens, publicUrl: publicUrl ?? "" }),
-    HttpLayerRouter.serve(
-      HttpLayerRouter.add("*", IncomingCall.PATH, IncomingCall.handler({ tokens, publicUrl })),
-      { disableLogger: true, disableListenLog: true }
-    )
+    HttpLayerRouter.serve(HttpLayerRouter.add("*", IncomingCall.PATH, IncomingCall.handler({ tokens, publicUrl })), {
+      disableLogger: true,
+      disableListenLog: true
+    })
   )
   const recordings =
     options.recordings === undefined

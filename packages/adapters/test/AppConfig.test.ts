@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as AppConfig from "../src/config/AppConfig.ts"
+
+const KEY = "sk-proj-ThisIsSecret"
+const TOKEN = "0123456789abcdef0123456789abcdef"
+const SID = "ACabcdefabcdefabcdefabcdefabcdefab"
+
+const load = (variables: Readonly<Record<string, string>>) =>
+  AppConfig.load.pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))))
+
+const problems = (variables: Readonly<Record<string, string>>) =>
+  load(variables).pipe(
+    Effect.match({ onSuccess: () => [], onFailure: ({ problems }) => problems }),
+    Effect.map((found) => found.map(({ name, problem }) => `${name} ${problem}`))
+  )
+
+describe("AppConfig", () => {
+  it.effect("a key alone: everything else has its default", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({ OPENAI_API_KEY: KEY })
+      assert.strictEqual(Redacted.value(settings.openai.apiKey), KEY)
+      const { openai: _, ...rest } = settings
+      assert.deepStrictEqual(rest, {
+        port: 5050,
+        host: "127.0.0.1",
+        publicUrl: null,
+        twilio: { accountSid: null, tokens: [], apiUrl: "https://api.twilio.com" },
+        agentFile: null,
+        recordings: {
+          directory: "recordings",
+          audio: false,
+          digits: false,
+          numbers: false,
+          days: 30,
+          maxBytes: 16 * 1024 * 1024
+        },
+        greetingLine: null,
+        tailLine: null
+      })
+      assert.deepStrictEqual([settings.openai.url, settings.openai.model], ["wss://api.openai.com/v1/realtime", null])
+    })
+  )
+
+  it.effect("everything set", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({
+        OPENAI_API_KEY: KEY,
+        OPENAI_MODEL: "gpt-realtime-2",
+        OPENAI_REALTIME_URL: "ws://127.0.0.1:9000/v1/realtime",
+        PORT: "0",
+        PUBLIC_URL: "https://voice.example.com/offhook/",
+        TWILIO_ACCOUNT_SID: SID,
+        TWILIO_AUTH_TOKEN: TOKEN,
+        TWILIO_AUTH_TOKEN_SECONDARY: `f${TOKEN.slice(1)}`,
+        TWILIO_API_URL: "http://localhost:9001",
+        OFFHOOK_AGENT: "agent.json",
+        OFFHOOK_RECORDINGS: "off",
+        OFFHOOK_RECORD_AUDIO: "yes",
+        OFFHOOK_GREETING_LINE: " One moment. ",
+        HOST: ""
+      })
+      assert.deepStrictEqual(settings.twilio.tokens.map(Redacted.value), [TOKEN, `f${TOKEN.slice(1)}`])
+      assert.strictEqual(settings.openai.url, "ws://127.0.0.1:9000/v1/realtime")
+      assert.strictEqual(settings.host, "0.0.0.0")
+      assert.strictEqual(settings.port, 0)
+      assert.strictEqual(settings.publicUrl, "https://voice.example.com/offhook")
+      assert.strictEqual(settings.recordings, null)
+      assert.strictEqual(settings.greetingLine, "One moment.")
+      assert.notInclude(JSON.stringify(settings), TOKEN)
+      assert.notInclude(JSON.stringify(settings), KEY)
+    })
+  )
+
+  it.effect("every problem at once, and no value of a secret in any", () =>
+    Effect.gen(function* () {
+      const found = yield* problems({
+        PORT: "70000",
+        PUBLIC_URL: "http://voice.example.com",
+        OPENAI_API_KEY: `${KEY} and more`,
+        OPENAI_REALTIME_URL: "https://api.openai.com",
+        // Put into each other's place.
+        TWILIO_ACCOUNT_SID: TOKEN,
+        TWILIO_AUTH_TOKEN_SECONDARY: SID,
+        TWILIO_API_URL: "https://user:secret@api.twilio.com",
+        OFFHOOK_RECORD_AUDIO: "maybe",
+        OFFHOOK_RECORDINGS_DAYS: "0"
+      })
+      assert.deepStrictEqual(found, [
+        "OPENAI_API_KEY must be printable ASCII without spaces",
+        "PORT must be a whole number from 0 to 65535",
+        "PUBLIC_URL must begin with https://: http:// is allowed for this machine alone (localhost)",
+        "TWILIO_AUTH_TOKEN is not set, but TWILIO_AUTH_TOKEN_SECONDARY is",
+        "TWILIO_AUTH_TOKEN is not set, but TWILIO_ACCOUNT_SID is",
+        "TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits",
+        "OFFHOOK_RECORD_AUDIO must be true or false",
+        "OFFHOOK_RECORDINGS_DAYS must be a whole number from 1 to 36500",
+        "OPENAI_REALTIME_URL must be a URL that begins with wss://",
+        "TWILIO_API_URL must hold no user name or password"
+      ])
+      assert.notInclude(found.join(), TOKEN)
+      assert.notInclude(found.join(), "Secret")
+    })
+  )
+
+  it.effect("nothing set: the key is what is missing; a token needs the public URL", () =>
+    Effect.gen(function* () {
+      assert.match((yield* problems({})).join(), /^OPENAI_API_KEY is not set/)
+      assert.match(
+        (yield* problems({ OPENAI_API_KEY: KEY, TWILIO_AUTH_TOKEN: TOKEN })).join(),
+        /^PUBLIC_URL is not set/
+      )
+    })
+  )
+
+  it.effect("loopback URLs may be plain, others and queries not", () =>
+    Effect.gen(function* () {
+      for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
+        assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, PUBLIC_URL: `http://${host}:5050` }), [])
+      }
+      for (const url of ["http://127.0.0.1.example.com", "https://a.example/?x=1", "ftp://a.example", "a.example"]) {
+        assert.strictEqual((yield* problems({ OPENAI_API_KEY: KEY, PUBLIC_URL: url })).length, 1, url)
+      }
+    })
+  )
+})
