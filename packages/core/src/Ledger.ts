@@ -367,11 +367,10 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   const mark = cut.marks[index]
   if (mark === undefined) return [ledger, STALE]
   const early = Playback.earlyMs(cut, mark, now)
-  if (early > FLUSHED_EARLY_MS) {
-    return [{ ...ledger, cuts: changed({ ...cut, flushed: cut.flushed ?? now }) }, STALE]
+  if (early > 0) {
+    const flushed = early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed
+    return [{ ...ledger, cuts: changed({ ...cut, flushed, marks: cut.marks.slice(index + 1) }) }, STALE]
   }
-  // Too close to tell: neither a mark played nor a limit.
-  if (early > 0) return [{ ...ledger, cuts: changed({ ...cut, marks: cut.marks.slice(index + 1) }) }, STALE]
   const [playback] = Playback.play(cut, mark, index, now)
   return [
     {
@@ -465,7 +464,7 @@ const STALE: Echo = { kind: "stale" }
 const LEADING_BELOW_MS = 1000
 /** An echo that comes this much later than the clock says is given up. */
 const OVERDUE_MS = 1000
-/** A mark of a cleared generation that comes back this much too early for having been played was flushed. */
+/** A mark of a cleared generation that is too early was flushed; by less than this it is too close to tell. */
 const FLUSHED_EARLY_MS = 50
 const UNKNOWN_ROUND_TRIP_MS = 200
 const MAX_ROUND_TRIP_MS = 5000

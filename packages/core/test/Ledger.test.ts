@@ -4,7 +4,7 @@ import type { Command } from "../src/Command.ts"
 import * as Ledger from "../src/Ledger.ts"
 import { audioOf } from "./support/Conversation.ts"
 
-const at = (ms: number): Moment => ({ at: ms, uncertainty: 1 })
+const at = (ms: number, uncertainty = 1): Moment => ({ at: ms, uncertainty })
 
 /** A ledger that is told what happens, and what it asked for, shortly. */
 class Told {
@@ -24,8 +24,8 @@ class Told {
     this.ledger = Ledger.drop(this.ledger, audioOf(item, bytes))
     return this
   }
-  echo(ms: number, name: string) {
-    const [ledger, echo] = Ledger.echo(this.ledger, name, at(ms))
+  echo(ms: number, name: string, uncertainty = 1) {
+    const [ledger, echo] = Ledger.echo(this.ledger, name, at(ms, uncertainty))
     this.ledger = ledger
     this.echoed = echo
     return this
@@ -131,6 +131,18 @@ describe("hearing", () => {
     assert.deepStrictEqual(it.echoed, { kind: "started", at: at(1000), underrunMs: 0 })
     assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
     assert.deepStrictEqual(it.progress(1250, "a"), [8000, 8000, 1996])
+  })
+
+  it("may have begun after the leading mark: the next one narrows it down from both sides", () => {
+    const it = new Told().begin(0).receive(0, "a", 8000).receive(0, "a", 8000).echo(1000, "g0-0", 10)
+    it.echo(2022, "g0-1", 10)
+    assert.deepStrictEqual(it.progress(2522, "a"), [16_000, 16_000, 12_000])
+  })
+
+  it("narrows the beginning down with every echo", () => {
+    const it = new Told().begin(0).receive(0, "a", 8000).receive(0, "a", 8000).receive(0, "a", 8000)
+    it.echo(1000, "g0-0", 10).echo(1990, "g0-1", 10).echo(3006, "g0-2", 10)
+    assert.deepStrictEqual(it.progress(3498, "a"), [24_000, 24_000, 20_000])
   })
 
   it("goes on between marks, and stops at the next that is not back", () => {
@@ -240,6 +252,13 @@ describe("cutting", () => {
     assert.isFalse(Ledger.isCutting(it.ledger))
     assert.deepStrictEqual(figures(it.settle(1600)), [["a", 16_000, 16_000, 4796, false]])
     assert.deepStrictEqual(it.progress(5000, "a"), [16_000, 16_000, 4796])
+  })
+
+  it("takes the first flushed mark's moment for the cut's, where the probe comes a little after it", () => {
+    const it = playing().clear(1500).echo(1600, "g0-1", 5).echo(1606, "g0-2", 5).echo(1606, "g0-3", 5)
+    assert.deepStrictEqual(it.echoed, { kind: "cut", at: at(1600, 5) })
+    const late = playing().clear(1500).echo(1600, "g0-1", 5).echo(1700, "g0-3", 5)
+    assert.deepStrictEqual(late.echoed, { kind: "cut", at: at(1700, 5) })
   })
 
   it("counts a mark that was played while the clear was under way", () => {
