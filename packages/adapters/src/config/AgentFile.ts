@@ -227,7 +227,7 @@ const problemOf = (root: unknown, { _tag, message, path }: ParseResult.ArrayForm
 }
 
 /** Effect's own words where a schema has no shape of ours, without the value, which is shown already. */
-const wanted = (message: string): string => message.replace(/^Expected (.*), actual [^]*$/, "$1")
+const wanted = (message: string): string => message.replace(/^Expected (.*), actual .*$/s, "$1")
 
 const nameOf = (path: ReadonlyArray<PropertyKey>): string =>
   path.reduce<string>(

@@ -12,10 +12,10 @@ export interface Json {
   readonly type?: string
   readonly event?: string
   readonly audio?: string
-  readonly item?: { readonly type?: string; readonly output?: string }
+  readonly item?: { readonly type?: string; readonly output?: string; readonly [field: string]: unknown }
   readonly mark?: { readonly name: string }
   readonly media?: { readonly payload: string }
-  readonly response?: { readonly metadata?: unknown }
+  readonly response?: { readonly metadata?: unknown; readonly [field: string]: unknown }
   readonly [field: string]: unknown
 }
 
