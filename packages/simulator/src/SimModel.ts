@@ -529,7 +529,7 @@ export const make = (options: Options): SimModel => {
       }
       return outputs
     },
-    nextDeadline: agenda.next,
+    nextDeadline: () => (status === "closed" ? undefined : agenda.next()),
     failNext: (fault) => {
       faults.push(fault)
     },

@@ -59,8 +59,8 @@ export interface World {
   readonly now: () => number
   /** Puts an event of the host's own into the call, now: e.g. `EndRequested`. */
   readonly inject: (event: (at: number) => Event) => void
-  /** Runs until nothing is left to happen, or until `ms`. Returns the events of the world, to bound a livelock. */
-  readonly run: (ms?: number) => number
+  /** Runs until nothing is left to happen, or until `ms`. Throws when more than `most` things happen: a livelock. */
+  readonly run: (ms?: number, most?: number) => void
 }
 
 const streamUrl = "ws://127.0.0.1/media-stream"
@@ -141,9 +141,7 @@ export const make = (options: Options): World => {
         return
       default: {
         const text = OpenAI.encode(command)
-        return later(toModel.arrival(time), () =>
-          modelInput(command.session, { _tag: "TextReceived", at: time, text })
-        )
+        return later(toModel.arrival(time), () => modelInput(command.session, { _tag: "TextReceived", at: time, text }))
       }
     }
   }
@@ -177,9 +175,7 @@ export const make = (options: Options): World => {
         return later(fromCarrier.arrival(output.at), () => admit(output.request))
       case "OpenSocket":
         return later(fromCarrier.arrival(output.at), () =>
-          later(toCarrier.arrival(time), () =>
-            carrierInput({ _tag: "SocketOpened", at: time, stream: output.stream })
-          )
+          later(toCarrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream: output.stream }))
         )
       case "SendText":
         return later(fromCarrier.arrival(output.at), () => {
@@ -232,7 +228,7 @@ export const make = (options: Options): World => {
       consider(model.nextDeadline(), () => modelInput(session, { _tag: "TimeAdvanced", at: time }))
     })
     const deadline = state === undefined ? null : Call.nextDeadline(state)
-    consider(deadline === null ? null : deadline + admittedAt, () => step({ _tag: "TimeAdvanced", at: callTime() }))
+    if (deadline !== null) consider(deadline + admittedAt, () => step({ _tag: "TimeAdvanced", at: deadline }))
     return act === undefined ? undefined : { at, act }
   }
 
@@ -249,14 +245,13 @@ export const make = (options: Options): World => {
     state: () => state,
     now: () => time,
     inject: (event) => step(event(callTime())),
-    run: (ms = Number.POSITIVE_INFINITY) => {
-      let events = 0
+    run: (ms = Number.POSITIVE_INFINITY, most = 1_000_000) => {
+      let things = 0
       for (let due = next(); due !== undefined && due.at <= ms; due = next()) {
+        if (++things > most) throw new Error(`a livelock: ${things} things happened by ${Math.floor(time)} ms`)
         time = Math.max(time, due.at)
         due.act()
-        events++
       }
-      return events
     }
   }
 }

@@ -28,16 +28,36 @@ interface Kind {
 }
 
 const kinds: ReadonlyArray<Kind> = [
-  { name: "while generating", plans: [long], script: (r) => [interrupting(Caller.agentSpeaking(1_000 + 3_000 * r))], slow: true },
-  { name: "while only the buffer plays", plans: [long], script: (r) => [interrupting(Caller.agentSpeaking(4_000 + 3_000 * r))] },
-  { name: "with several items queued", plans: [three], script: (r) => [interrupting(Caller.agentSpeaking(500 + 7_000 * r))] },
+  {
+    name: "while generating",
+    plans: [long],
+    script: (r) => [interrupting(Caller.agentSpeaking(1_000 + 3_000 * r))],
+    slow: true
+  },
+  {
+    name: "while only the buffer plays",
+    plans: [long],
+    script: (r) => [interrupting(Caller.agentSpeaking(4_000 + 3_000 * r))]
+  },
+  {
+    name: "with several items queued",
+    plans: [three],
+    script: (r) => [interrupting(Caller.agentSpeaking(500 + 7_000 * r))]
+  },
   { name: "in the first 200 ms", plans: [long], script: (r) => [interrupting(Caller.agentSpeaking(200 * r))] },
-  { name: "in the last 200 ms", plans: [short], script: (r) => [interrupting(Caller.agentSpeaking(shortMs - 200 * r))] },
+  {
+    name: "in the last 200 ms",
+    plans: [short],
+    script: (r) => [interrupting(Caller.agentSpeaking(shortMs - 200 * r))]
+  },
   { name: "after playback ended", plans: [short], script: (r) => [interrupting(Caller.agentSilent(20 + 300 * r))] },
   {
     name: "twice",
     plans: [long, long],
-    script: (r) => [interrupting(Caller.agentSpeaking(300 + 2_000 * r)), interrupting(Caller.agentSpeaking(300 + 2_000 * r))]
+    script: (r) => [
+      interrupting(Caller.agentSpeaking(300 + 2_000 * r)),
+      interrupting(Caller.agentSpeaking(300 + 2_000 * r))
+    ]
   },
   {
     name: "three times",
@@ -110,20 +130,30 @@ const call = (kind: Kind, oneWay: number, seed: number): Judged => {
   for (const command of told) {
     if (command._tag !== "Settled" || command.turn.speaker !== "agent") continue
     const heardMs = ear.get(command.turn.item)?.ms ?? 0
-    assert.isAtMost(Math.abs(command.turn.heardMs - heardMs), 25, `${kind.name} ${oneWay} ${seed}: what was settled as heard`)
-    const isTold = told.some(
-      (other) => (other._tag === "Truncate" || other._tag === "DeleteItem") && other.item === (command.turn as { item: string }).item
+    assert.isAtMost(
+      Math.abs(command.turn.heardMs - heardMs),
+      25,
+      `${kind.name} ${oneWay} ${seed}: what was settled as heard`
     )
-    if (!isTold) assert.isAtLeast(heardMs, command.turn.generatedMs, `${kind.name} ${oneWay} ${seed}: not told, so heard whole`)
+    const isTold = told.some(
+      (other) =>
+        (other._tag === "Truncate" || other._tag === "DeleteItem") &&
+        other.item === (command.turn as { item: string }).item
+    )
+    if (!isTold)
+      assert.isAtLeast(heardMs, command.turn.generatedMs, `${kind.name} ${oneWay} ${seed}: not told, so heard whole`)
   }
   return { world, verdicts, crossed }
 }
 
-const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+const median = (values: ReadonlyArray<number>): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
 describe("a barge-in over a network", () => {
   const calls = kinds.flatMap((kind) =>
-    [0, 40, 120].flatMap((oneWay) => [0, 1, 2, 3, 4, 5].map((seed) => ({ kind, oneWay, seed, ...call(kind, oneWay, seed) })))
+    [0, 40, 120].flatMap((oneWay) =>
+      [0, 1, 2, 3, 4, 5].map((seed) => ({ kind, oneWay, seed, ...call(kind, oneWay, seed) }))
+    )
   )
   const verdicts = calls.flatMap((one) => one.verdicts)
   const cuts = verdicts.length
@@ -144,7 +174,9 @@ describe("a barge-in over a network", () => {
       const ear = heardAtTheEar(world)
       for (const span of world.carrier.ear.cleared) {
         clears++
-        const command = world.given.flatMap(({ command }) => (command._tag === "PlayAudio" ? [command] : []))[span.message]
+        const command = world.given.flatMap(({ command }) => (command._tag === "PlayAudio" ? [command] : []))[
+          span.message
+        ]
         const heard = ear.get(command?.item ?? "")
         assert.isAtMost(heard?.until ?? 0, span.clearedAt + 1e-6, `${kind.name} ${oneWay} ${seed}`)
       }
