@@ -20,6 +20,7 @@ export const started = (call: Draft, event: CarrierStarted): void => {
   if (call.phase !== "waiting") return noteOnce(call, "carrier misbehaved", "second start")
   call.phase = "live"
   call.carrier = { stream: event.stream, open: true, greeted: false, lastAt: event.at }
+  call.clock = Clock.started(event.at)
   if (event.encoding !== "audio/x-mulaw" || event.sampleRate !== 8000 || event.channels !== 1) {
     note(call, "unexpected event", `the stream carries ${event.encoding} ${event.sampleRate} Hz x ${event.channels}`)
     return Ending.fail(call, "format mismatch")
@@ -42,9 +43,10 @@ export const marked = (call: Draft, event: CarrierMarked): void => {
   call.ledger = ledger
   switch (echo.kind) {
     case "started":
+      underrun(call, echo.underrunMs)
       return heardFrom(call, echo.at.at)
     case "played":
-      if (echo.underrunMs > 0) note(call, "underrun", `${Math.round(echo.underrunMs)} ms of silence inside the speech`)
+      underrun(call, echo.underrunMs)
       return Items.settleHeard(call)
     case "cut":
       return Interruption.cutEchoed(call, echo.at)
@@ -70,6 +72,10 @@ export const keysDue = (call: Draft): void => {
 export const silent = (call: Draft): void => {
   note(call, "carrier silent", `nothing came from the carrier for ${Limits.carrierSilentMs} ms`)
   Ending.over(call, "carrier silent")
+}
+
+const underrun = (call: Draft, ms: number): void => {
+  if (ms >= 1) note(call, "underrun", `${Math.round(ms)} ms of silence inside the speech`)
 }
 
 const heardFrom = (call: Draft, at: number): void => {
