@@ -1,0 +1,110 @@
+/**
+ * The server, composed once, top to bottom: one port, the calls behind it, the routes in front of them.
+ *
+ * Layers are released in the reverse order, so the top one is what happens first when the server stops: no call is
+ * admitted any more (a webhook gets a spoken refusal), live calls are asked to end and waited for in bounds, then the
+ * routes, the calls and the port go, and no socket is left.
+ */
+
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import type * as Path from "@effect/platform/Path"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import {
+  type AppConfig,
+  Calls,
+  CarrierSocket,
+  type Errors,
+  HttpListener,
+  ModelSocket,
+  type Problem,
+  RecordingSink,
+  type Tools,
+  TwilioRest
+} from "@offhook/adapters"
+import type { Agent } from "@offhook/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Health from "./http/Health.ts"
+import * as Webhook from "./http/Webhook.ts"
+import { version } from "./Version.ts"
+
+export interface Options {
+  readonly settings: AppConfig.Settings
+  readonly agent: Agent.Agent
+  readonly tools: Layer.Layer<Tools.Tools>
+  /** How a call is hung up; null: by closing its stream. */
+  readonly rest: TwilioRest.Options | null
+  /** The model is simulated: nobody but this machine is answered. */
+  readonly simulated: boolean
+}
+
+/** For live calls, when the server stops: under the 10 s after which `docker stop` kills. */
+export const DRAIN_TIMEOUT = Duration.seconds(5)
+
+export const layer = (
+  options: Options
+): Layer.Layer<
+  Calls.Calls | HttpListener.HttpListener | HttpServer.HttpServer,
+  Errors.ListenFailed | Problem.StartupProblems,
+  FileSystem.FileSystem | Path.Path
+> => {
+  const { greetingLine, host, openai, port, publicUrl, recordings, tailLine, twilio } = options.settings
+  const { tokens } = twilio
+
+  const sink =
+    recordings === null
+      ? RecordingSink.RecordingSink.layerNone
+      : RecordingSink.RecordingSink.layer({ ...recordings, version })
+
+  const rest =
+    options.rest === null
+      ? TwilioRest.TwilioRest.layerNone
+      : Layer.provide(TwilioRest.TwilioRest.layer(options.rest), NodeHttpClient.layer)
+
+  const calls = Layer.provide(Calls.Calls.layer({ agent: options.agent, admittedOnly: tokens.length > 0 }), [
+    ModelSocket.ModelSocket.layer(openai),
+    sink,
+    rest,
+    options.tools
+  ])
+
+  const webhook = Webhook.layer({
+    tokens,
+    publicUrl,
+    loopbackOnly: options.simulated,
+    ...(greetingLine === null ? {} : { greetingLine }),
+    ...(tailLine === null ? {} : { tailLine })
+  })
+  const http = HttpLayerRouter.serve(Layer.mergeAll(Health.layer(version), webhook), {
+    disableLogger: true,
+    disableListenLog: true
+  })
+  const media = CarrierSocket.layer({ tokens, publicUrl: publicUrl ?? "" })
+
+  return drain.pipe(
+    Layer.provideMerge(Layer.mergeAll(http, media)),
+    Layer.provideMerge(calls),
+    Layer.provideMerge(HttpListener.layer({ host, port }))
+  )
+}
+
+/** What the settings say of Twilio's REST API; null where they are not enough. */
+export const restOf = ({ twilio: { accountSid, apiUrl, tokens } }: AppConfig.Settings): TwilioRest.Options | null => {
+  const [authToken] = tokens
+  return accountSid === null || authToken === undefined ? null : { accountSid, authToken, apiUrl }
+}
+
+/** A finalizer cannot be interrupted, so the wait inside must be made interruptible or its timeout would never fire. */
+const drain = Layer.scopedDiscard(
+  Effect.flatMap(Calls.Calls, (calls) =>
+    Effect.addFinalizer(() =>
+      Effect.andThen(
+        calls.close,
+        calls.endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(DRAIN_TIMEOUT), Effect.ignore)
+      )
+    )
+  )
+)

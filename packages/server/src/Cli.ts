@@ -1,0 +1,170 @@
+/**
+ * The command line: `serve` (also without a subcommand), `start`, `demo`, `replay`.
+ *
+ * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs; 64 wrong
+ * arguments; 66 a file cannot be read; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
+ * missing or malformed, and every problem was told. A second signal ends at once with 128 + its number.
+ */
+
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import type * as Runtime from "@effect/platform/Runtime"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as App from "./App.ts"
+import * as Demo from "./Demo.ts"
+import * as ReplayFiles from "./ReplayFiles.ts"
+import * as Signals from "./Signals.ts"
+import * as Startup from "./Startup.ts"
+import { version } from "./Version.ts"
+
+const STATUS = { differs: 1, usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78 } as const
+
+/** The program ends with this status; what is to be said has been said. */
+class Quit extends Data.TaggedError("Quit")<{ readonly status: number }> {}
+
+/** No tool of its own: `end_call` is built in, and others are given to `App.layer`. */
+const tools = Tools.Tools.layerNone
+
+const serving = Effect.gen(function* () {
+  const { agent, settings } = yield* Startup.load()
+  const rest = App.restOf(settings)
+  const app = App.layer({ settings, agent, tools, rest, simulated: false })
+  const told = Effect.flatMap(HttpListener.HttpListener, ({ hostname, port }) =>
+    Effect.logInfo("listening").pipe(
+      Effect.annotateLogs({
+        address: `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
+        webhook: `${settings.publicUrl ?? `http://localhost:${port}`}${IncomingCall.PATH}`,
+        signatures: settings.twilio.tokens.length > 0 ? "checked" : "not checked",
+        version
+      })
+    )
+  )
+  return yield* Layer.launch(Layer.provide(Layer.effectDiscard(told), app))
+}).pipe(Effect.provide(logs("stdout", LogLevel.Info)))
+
+/** The story is what a person reads; the log beside it tells only what went wrong. */
+const simulating = (mode: Exclude<Startup.Mode, { readonly _tag: "Real" }>, keep: boolean) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      yield* Demo.run({ mode, tools, keep })
+      if (keep) yield* Effect.never
+    })
+  ).pipe(Effect.provide(logs("stderr", LogLevel.Warning)))
+
+const serve = Command.make("serve", {}, () => serving).pipe(
+  Command.withDescription("Answer calls. Configured by the environment and .env alone; also what no subcommand does.")
+)
+
+const start = Command.make(
+  "start",
+  {
+    real: Options.boolean("real").pipe(
+      Options.withDescription("With OPENAI_API_KEY alone: place the call to the real model. It costs money.")
+    )
+  },
+  ({ real }) => Effect.flatMap(Startup.mode(real), (mode) => (mode._tag === "Real" ? serving : simulating(mode, true)))
+).pipe(
+  Command.withDescription(
+    "With OPENAI_API_KEY and a Twilio account, serve. Without, place one simulated call, tell its story, and go on serving this machine."
+  )
+)
+
+const demo = Command.make("demo", {}, () => simulating({ _tag: "Simulated", keyIgnored: false }, false)).pipe(
+  Command.withDescription("Place one simulated call on a free port, tell its story, and exit.")
+)
+
+const replay = Command.make(
+  "replay",
+  {
+    whatIf: Options.text("what-if").pipe(
+      Options.withDescription("An agent file: what would have been different with this agent?"),
+      Options.optional
+    ),
+    files: Args.text({ name: "FILE" }).pipe(
+      Args.withDescription("Recordings. Exit status 1 and the first difference if any command differs."),
+      Args.atLeast(1)
+    )
+  },
+  ({ files, whatIf }) =>
+    Effect.gen(function* () {
+      const agent = Option.isNone(whatIf) ? null : yield* AgentFile.load(whatIf.value)
+      let same = true
+      for (const file of files) {
+        const verdict = yield* ReplayFiles.replay(file, agent)
+        same &&= verdict.same
+        yield* print(process.stdout, verdict.text)
+      }
+      if (!same) yield* new Quit({ status: STATUS.differs })
+    })
+).pipe(
+  Command.withDescription("Send recorded calls through this version's state machine: every command must come again.")
+)
+
+const offhook = Command.make("offhook", {}, () => serving).pipe(
+  Command.withDescription("An AI agent on a phone number."),
+  Command.withSubcommands([serve, start, demo, replay])
+)
+
+const print = (output: NodeJS.WriteStream, text: string) => Effect.sync(() => output.write(`${text}\n`))
+
+const quit = (status: number, text: string) => Effect.andThen(print(process.stderr, text), new Quit({ status }))
+
+/** The whole program; fails only with what `teardown` knows. */
+export const main = (argv: ReadonlyArray<string>) =>
+  Signals.listen.pipe(
+    Effect.andThen(Startup.loadEnvFile),
+    Effect.andThen(Command.run(offhook, { name: "Offhook", version })(argv)),
+    Effect.catchTags({
+      StartupProblems: ({ problems }) =>
+        quit(
+          STATUS.config,
+          `Offhook cannot start. ${problems.length === 1 ? "This is to be put right" : `These ${problems.length} are to be put right`}:\n` +
+            problems.map((problem) => `  ${Problem.line(problem)}`).join("\n")
+        ),
+      ListenFailed: ({ message }) => quit(STATUS.unavailable, `Offhook cannot start. ${message}`),
+      NoInput: ({ message }) => quit(STATUS.noInput, message)
+    }),
+    Effect.tapErrorCause((cause) =>
+      Cause.isDie(cause)
+        ? Effect.provide(Effect.logFatal("a fault of Offhook", cause), logs("stderr", LogLevel.Info))
+        : Effect.void
+    ),
+    Effect.provide(NodeContext.layer)
+  )
+
+/** `runMain`'s own logger would print each line a second time, and its own report what was reported. */
+export const runOptions = {
+  disableErrorReporting: true,
+  disablePrettyLogger: true,
+  teardown: ((exit, onExit) => onExit(statusOf(exit))) satisfies Runtime.Teardown
+}
+
+const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return 0
+  const failure = Option.getOrNull(Cause.failureOption(exit.cause))
+  if (failure instanceof Quit) return failure.status
+  return ValidationError.isValidationError(failure) ? STATUS.usage : STATUS.software
+}
+
+/** For a person at a terminal readable lines, for everybody else JSON. */
+function logs(where: "stderr" | "stdout", least: LogLevel.LogLevel): Layer.Layer<never> {
+  const output = process[where]
+  const readable = output.isTTY === true && process.env["NODE_ENV"] !== "production"
+  const logger = readable
+    ? Logger.prettyLogger({ stderr: where === "stderr", colors: (process.env["NO_COLOR"] ?? "") === "" })
+    : where === "stderr"
+      ? Logger.withConsoleError(Logger.jsonLogger)
+      : Logger.withConsoleLog(Logger.jsonLogger)
+  return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(least))
+}
