@@ -2,17 +2,18 @@
  * The command line: `serve` (also without a subcommand), `start`, `demo`, `replay`.
  *
  * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs; 64 wrong
- * arguments; 66 a file cannot be read; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
+ * arguments; 66 a file cannot be used; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
  * missing or malformed, and every problem was told. A second signal ends at once with 128 + its number.
  */
 
+import { stripVTControlCharacters } from "node:util"
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import type * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
+import { AgentFile, HttpListener, IncomingCall, Tools } from "@offhook/adapters"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -24,11 +25,12 @@ import * as Option from "effect/Option"
 import * as App from "./App.ts"
 import * as Demo from "./Demo.ts"
 import * as ReplayFiles from "./ReplayFiles.ts"
+import * as Screen from "./Screen.ts"
 import * as Signals from "./Signals.ts"
 import * as Startup from "./Startup.ts"
 import { version } from "./Version.ts"
 
-const STATUS = { differs: 1, usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78 } as const
+const STATUS = { differs: 1, usage: 64, unusable: 66, unavailable: 69, software: 70, config: 78 } as const
 
 /** The program ends with this status; what is to be said has been said. */
 class Quit extends Data.TaggedError("Quit")<{ readonly status: number }> {}
@@ -120,20 +122,34 @@ const print = (output: NodeJS.WriteStream, text: string) => Effect.sync(() => ou
 
 const quit = (status: number, text: string) => Effect.andThen(print(process.stderr, text), new Quit({ status }))
 
+/** The help of @effect/cli is coloured wherever it goes; elsewhere than on a terminal nobody wants that. */
+const colourless = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.consoleWith((console) => {
+    const text = (output: NodeJS.WriteStream, args: ReadonlyArray<unknown>) =>
+      Screen.isColourful(output, process.env["NO_COLOR"])
+        ? args
+        : args.map((arg) => (typeof arg === "string" ? stripVTControlCharacters(arg) : arg))
+    return Effect.withConsole(effect, {
+      ...console,
+      log: (...args) => console.log(...text(process.stdout, args)),
+      error: (...args) => console.error(...text(process.stderr, args))
+    })
+  })
+
 /** The whole program; fails only with what `teardown` knows. */
 export const main = (argv: ReadonlyArray<string>) =>
   Signals.listen.pipe(
     Effect.andThen(Startup.loadEnvFile),
-    Effect.andThen(Command.run(offhook, { name: "Offhook", version })(argv)),
+    Effect.andThen(colourless(Command.run(offhook, { name: "Offhook", version })(argv))),
     Effect.catchTags({
       StartupProblems: ({ problems }) =>
         quit(
           STATUS.config,
           `Offhook cannot start. ${problems.length === 1 ? "This is to be put right" : `These ${problems.length} are to be put right`}:\n` +
-            problems.map((problem) => `  ${Problem.line(problem)}`).join("\n")
+            problems.map(({ fix, name, problem }) => `  ${name} ${problem}\n    ${fix}`).join("\n")
         ),
       ListenFailed: ({ message }) => quit(STATUS.unavailable, `Offhook cannot start. ${message}`),
-      NoInput: ({ message }) => quit(STATUS.noInput, message)
+      FileUnusable: ({ message }) => quit(STATUS.unusable, message)
     }),
     Effect.tapErrorCause((cause) =>
       Cause.isDie(cause)

@@ -8,10 +8,10 @@
  * and only then does the phone network go.
  */
 
-import type * as FileSystem from "@effect/platform/FileSystem"
+import * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
-import { CallObserver, type Errors, HttpListener, IncomingCall, type Problem, type Tools } from "@offhook/adapters"
-import type { Summary } from "@offhook/core"
+import { CallObserver, type Errors, HttpListener, IncomingCall, type Problem, type Tools, Wav } from "@offhook/adapters"
+import { Recording, type Summary } from "@offhook/core"
 import {
   Caller,
   CarrierClient,
@@ -67,7 +67,7 @@ export const run = ({
   tools
 }: Options): Effect.Effect<
   void,
-  Errors.ListenFailed | Problem.StartupProblems | ReplayFiles.NoInput,
+  Errors.ListenFailed | Problem.StartupProblems | ReplayFiles.FileUnusable,
   FileSystem.FileSystem | Path.Path | Scope.Scope
 > =>
   Effect.gen(function* () {
@@ -176,9 +176,16 @@ const conclude = Effect.fnUntraced(function* (
     screen.row(label, text)
   }
   if (recording !== null) {
+    const read = Recording.parse(yield* ReplayFiles.read(recording))
     screen.row("recording", recording)
-    const { text } = yield* ReplayFiles.replay(recording, null)
-    screen.row("replayed", text)
+    screen.row("replayed", ReplayFiles.judge(read).text)
+    const sound = Wav.ofRecording(read)
+    if (sound !== null) {
+      const fs = yield* FileSystem.FileSystem
+      const file = recording.replace(/\.jsonl$/, ".wav")
+      yield* fs.writeFile(file, sound).pipe(Effect.mapError((error) => ReplayFiles.unusable(file, error)))
+      screen.row("sound", `${file} (left: what the agent's side received, right: what the caller's ear heard)`)
+    }
   }
   screen.heading("Next")
   if (recording !== null) screen.row("replay", `npm run replay -- ${recording}`)

@@ -1,13 +1,14 @@
 /** `replay FILE…`: recorded calls through this version's state machine once more, and what another agent would have done. */
 
+import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { type Agent, Recording, Replay, WhatIf } from "@offhook/core"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
-export class NoInput extends Data.TaggedError("NoInput")<{ readonly file: string; readonly reason: string }> {
+export class FileUnusable extends Data.TaggedError("FileUnusable")<{ readonly file: string; readonly reason: string }> {
   override get message(): string {
-    return `${this.file} cannot be read: ${this.reason}`
+    return `${this.file}: ${this.reason}`
   }
 }
 
@@ -17,36 +18,33 @@ export interface Verdict {
   readonly text: string
 }
 
-export const replay = (
-  file: string,
-  agent: Agent.Agent | null
-): Effect.Effect<Verdict, NoInput, FileSystem.FileSystem> =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const text = yield* fs
-      .readFileString(file)
-      .pipe(
-        Effect.mapError(
-          (error) => new NoInput({ file, reason: error._tag === "SystemError" ? error.reason : error.message })
-        )
-      )
-    const recording = Recording.parse(text)
-    const verdict = judge(file, recording)
-    if (agent === null || recording.header === null) return verdict
-    return { ...verdict, text: `${verdict.text}\n${indented(WhatIf.describe(WhatIf.run(recording, agent)))}` }
-  })
+export const replay = Effect.fnUntraced(function* (file: string, agent: Agent.Agent | null) {
+  const recording = Recording.parse(yield* read(file))
+  const { same, text } = judge(recording)
+  const whatIf = agent === null || recording.header === null ? "" : WhatIf.describe(WhatIf.run(recording, agent))
+  return { same, text: [`${file}: ${text}`, ...lines(whatIf)].join("\n  ") } satisfies Verdict
+})
 
-const judge = (file: string, recording: Recording.Recording): Verdict => {
+export const read = (file: string): Effect.Effect<string, FileUnusable, FileSystem.FileSystem> =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(file)).pipe(
+    Effect.mapError((error) => unusable(file, error))
+  )
+
+export const judge = (recording: Recording.Recording): Verdict => {
   const began = performance.now()
   const result = Replay.run(recording)
   const ms = Math.ceil(performance.now() - began)
-  if (!result.same) return { same: false, text: `${file}: different\n${indented(Replay.explain(result.difference))}` }
-  const length = ((result.events.at(-1)?.at ?? 0) / 1000).toFixed(1)
+  if (!result.same)
+    return { same: false, text: ["different", ...lines(Replay.explain(result.difference))].join("\n  ") }
+  const call = `${((result.events.at(-1)?.at ?? 0) / 1000).toFixed(1)} s of call in ${ms} ms`
   const end = result.end.end === "complete" ? "" : ` (the recording is not whole: ${result.end.reason})`
   return {
     same: true,
-    text: `${file}: the same. ${result.events.length} events, ${result.commands.length} commands; ${length} s of call in ${ms} ms${end}`
+    text: `the same ${result.commands.length} commands from ${result.events.length} events, ${call}${end}`
   }
 }
 
-const indented = (text: string): string => text.replace(/^/gm, "  ")
+export const unusable = (file: string, error: PlatformError.PlatformError): FileUnusable =>
+  new FileUnusable({ file, reason: error._tag === "SystemError" ? error.reason : error.message })
+
+const lines = (text: string): ReadonlyArray<string> => (text === "" ? [] : text.split("\n"))

@@ -17,8 +17,11 @@ export interface Output {
 }
 
 /** https://no-color.org: set and not empty means no colour. */
+export const isColourful = ({ isTTY }: Output, noColor: string | undefined): boolean =>
+  isTTY === true && (noColor === undefined || noColor === "")
+
 export const make = (output: Output, noColor: string | undefined): Screen => {
-  const colour = output.isTTY === true && (noColor === undefined || noColor === "")
+  const colour = isColourful(output, noColor)
   const paint = (code: string, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
   const width = Math.max(40, Math.min(output.columns ?? 120, 120))
   const write = (text: string) => output.write(`${text}\n`)

@@ -41,12 +41,16 @@ type Cut = Extract<Turn, { readonly speaker: "agent" }>
 export const make = (): Story => {
   const reactions: Record<Reaction, Array<number>> = { answer: [], greeting: [], interruption: [] }
   /** What the agent says now, until it is told. */
-  let said: { readonly response: string; text: string; done: boolean; reaction: string | null } | null = null
+  let said: { readonly response: string; text: string; done: boolean } | null = null
+  /** How long the caller waited for it. */
+  let waited: string | null = null
   let heardSince: number | null = null
   let told = 0
   let lines: Array<Line> = []
   let cut: { readonly at: number; turn: Cut | null; reaction: number | null } | null = null
   let summary: Summary | null = null
+  /** The connection to the model was given up by us. */
+  let given = false
 
   const add = (at: number, who: Speaker, text: string, remark: string | null = null): void => {
     told = Math.max(told, at)
@@ -54,14 +58,11 @@ export const make = (): Story => {
   }
 
   const tellAnswer = (at: number): void => {
-    if (said === null || said.text === "") return
-    add(
-      Math.max(told, heardSince ?? at),
-      "agent",
-      quoted(said.done ? said.text : `${said.text.trimEnd()} …`),
-      said.reaction
-    )
+    if (said === null) return
+    const { done, text } = said
+    add(Math.max(told, heardSince ?? at), "agent", quoted(done ? text : `${text.trimEnd()} …`), waited)
     said = null
+    waited = null
   }
 
   const tellCut = (): void => {
@@ -83,7 +84,7 @@ export const make = (): Story => {
     add(at, who, text, remark)
   }
 
-  const isTold = (): boolean => said?.done === true && (heardSince !== null || said.reaction !== null)
+  const isTold = (): boolean => said?.done === true && (heardSince !== null || waited !== null)
 
   const stepped = (at: number, event: Event | null): void => {
     switch (event?._tag) {
@@ -96,10 +97,10 @@ export const make = (): Story => {
           `no connection: ${event.failure}${event.status === null ? "" : ` (HTTP ${event.status})`}`
         )
       case "ModelClosed":
-        return summary === null ? tell(at, "model", `the connection was closed (${event.code})`) : undefined
+        return given ? undefined : tell(at, "model", `the connection was closed (${event.code})`)
       case "ModelText": {
         if (said !== null && said.response !== event.response) tellAnswer(at)
-        said ??= { response: event.response, text: "", done: false, reaction: null }
+        said ??= { response: event.response, text: "", done: false }
         said.text += event.text
         return
       }
@@ -107,6 +108,7 @@ export const make = (): Story => {
         if (said?.response === event.response) said.done = true
         return
       case "ModelToolCalled":
+        if (said?.response === event.response) said.done = true
         return event.name === "end_call"
           ? tell(at, "tool", "the agent calls end_call: the line closes when the goodbye has been heard")
           : tell(at, "tool", `the agent calls ${event.name}(${clipped(event.arguments)})`)
@@ -128,8 +130,7 @@ export const make = (): Story => {
       case "Reacted": {
         reactions[command.to].push(command.ms)
         if (command.to !== "interruption") {
-          said ??= { response: "", text: "", done: false, reaction: null }
-          said.reaction = `${command.to === "greeting" ? "first word" : "answered"} after ${seconds(command.ms)}`
+          waited = `${command.to === "greeting" ? "first word" : "answered"} after ${seconds(command.ms)}`
         } else if (cut !== null) cut.reaction = command.ms
         return
       }
@@ -147,6 +148,9 @@ export const make = (): Story => {
         return tell(at, "call", "the goodbye was heard: hanging up, by the carrier's REST API")
       case "CloseCarrier":
         return tell(at, "call", "the stream is closed: the carrier goes on with what its TwiML says next")
+      case "CloseModel":
+        given = true
+        return
       case "Ended": {
         summary = command.summary
         return tell(at, "call", `over: ${command.summary.outcome}`)
@@ -233,7 +237,7 @@ export const summarize = (
       `${plural(turns.caller, "turn")} of the caller, ${turns.agent} of the agent, ${plural(interruptions, "interruption")}`
     ],
     ...(spans.length === 0 ? [] : [["reactions", spans.join("; ")] as const]),
-    ["dead air", seconds(deadAirMs, 1)],
+    ["dead air", `${seconds(deadAirMs, 1)} in which the caller waited for a word`],
     ["tokens", money === "real" ? `${tokens}: ${price}` : `${tokens}; with the real model ${price}, simulated: nothing`]
   ]
 }
