@@ -87,7 +87,7 @@ const handle = (call: Draft, event: Event): void => {
     if (!CarrierEvents.isCurrent(call, event.stream)) return
     call.carrier = {
       stream: call.carrier.stream,
-      open: call.carrier.open,
+      status: call.carrier.status,
       greeted: call.carrier.greeted,
       lastAt: call.at
     }

@@ -4,8 +4,8 @@
  * item and the byte range it is, so that a recording without payloads still compares.
  */
 
-import type { Payload } from "./audio/Payload.ts"
 import type { Agent } from "./Agent.ts"
+import type { Payload } from "./audio/Payload.ts"
 import type { Usage } from "./Event.ts"
 
 export type Command =

@@ -21,6 +21,9 @@ export const speechGapFilledMs = 1_000
 /** What `audio_start_ms` includes where the detection names no prefix padding (protocols.md E.2). */
 export const prefixPaddingMs = 300
 
+/** How often speech that is too short so far is looked at again: a frame. */
+export const lookMs = 20
+
 /** Model turns: the truncation must be there before the model answers, which is `silence_duration_ms` after the end. */
 export const cutBeforeAnswerMs = 100
 
@@ -70,8 +73,11 @@ export const playbackMarginMs = 2_000
 /** For a goodbye that is still to be spoken. */
 export const goodbyeMs = 10_000
 
-/** What the caller still hears of a lost model before the apology. */
-export const lastWordsMs = 5_000
+/** What the caller still hears of a lost model before the apology; nobody listens to them meanwhile. */
+export const lastWordsMs = 10_000
+
+/** Speech that counts as such for a policy, dBFS: telephone speech has -30 to -15, noise on the line under -50. */
+export const loudDbfs = -45
 
 /** Function calls in flight at once. */
 export const toolCalls = 32

@@ -114,8 +114,7 @@ export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
 }
 
 /** The caller's utterance became an item; `added` for the same item may come before or after. */
-export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript =>
-  announce(t, event, unheardCaller)
+export const committed = (t: Transcript, event: ModelSpeechCommitted): Transcript => announce(t, event, unheardCaller)
 
 /** More of an item's transcript, which arrived when `receivedBytes` of this content's audio had. */
 export const text = (t: Transcript, event: ModelText, receivedBytes: number): Transcript =>

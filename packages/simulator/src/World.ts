@@ -117,9 +117,12 @@ export const make = (options: Options): World => {
         return later(toCarrier.arrival(time), () => carrierInput({ _tag: "TextReceived", at: time, stream: 0, text }))
       }
       case "CloseCarrier":
-        return later(toCarrier.arrival(time), () =>
+        return later(toCarrier.arrival(time), () => {
           carrierInput({ _tag: "SocketClosed", at: time, stream: 0, code: 1000, reason: "" })
-        )
+          later(fromCarrier.arrival(time), () =>
+            step({ _tag: "CarrierClosed", at: callTime(), stream: command.stream, code: 1000 })
+          )
+        })
       case "HangUp":
         if (options.rest === false) return later(time, () => step({ _tag: "HangUpFailed", at: callTime() }))
         return later(toCarrier.arrival(time), () => carrierInput({ _tag: "HungUpByRest", at: time }))

@@ -12,11 +12,12 @@
  * 3. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
  */
 
-import * as Limits from "../Limits.ts"
+import * as Level from "../audio/Level.ts"
 import type { Payload } from "../audio/Payload.ts"
 import { toBase64 } from "../audio/Payload.ts"
 import type { Command } from "../Command.ts"
 import type { CarrierAudio, Millis } from "../Event.ts"
+import * as Limits from "../Limits.ts"
 
 export interface CallerAudio {
   readonly waiting: ReadonlyArray<Piece>
@@ -29,6 +30,8 @@ export interface CallerAudio {
   /** The carrier's timestamp at which the next frame starts; null before the first. */
   readonly expected: number | null
   readonly lastAt: Millis
+  /** The carrier's time up to which the caller was last loud enough to be speaking. */
+  readonly loudUntil: number
   /** Silence sent since the last frame. */
   readonly aheadMs: number
   readonly map: ReadonlyArray<{ readonly from: number; readonly carrier: number }>
@@ -49,6 +52,7 @@ export const initial: CallerAudio = {
   backlogEnd: 0,
   expected: null,
   lastAt: 0,
+  loudUntil: 0,
   aheadMs: 0,
   map: []
 }
@@ -61,12 +65,23 @@ export const frame = (
   out: Array<Command>
 ): readonly [CallerAudio, gap: number] => {
   const length = event.bytes / Limits.bytesPerMs
+  const loudUntil = isLoud(event.levels) ? event.timestamp + length : audio.loudUntil
   const jump = audio.expected === null ? 0 : event.timestamp - audio.expected - audio.aheadMs
   if (jump > -Limits.gapMs && jump < Limits.gapMs) {
     const expected = audio.expected === null ? event.timestamp : audio.expected + audio.aheadMs
-    return [append(arrived(audio, event.at, expected + length), event.payload, event.bytes, expected, session, out), 0]
+    return [
+      append(
+        arrived(audio, event.at, expected + length, loudUntil),
+        event.payload,
+        event.bytes,
+        expected,
+        session,
+        out
+      ),
+      0
+    ]
   }
-  const next = arrived(audio, event.at, event.timestamp + length)
+  const next = arrived(audio, event.at, event.timestamp + length, loudUntil)
   if (jump < 0) return [append(next, event.payload, event.bytes, event.timestamp, session, out), 0]
   const filled = Math.min(jump, Limits.gapFilledMs)
   const silence = append(next, null, filled * Limits.bytesPerMs, event.timestamp - filled, session, out)
@@ -98,7 +113,12 @@ export const carrierTime = (audio: CallerAudio, modelMs: number): number => {
   return entry === undefined ? 0 : entry.carrier + (byte - entry.from) / Limits.bytesPerMs
 }
 
-const arrived = (audio: CallerAudio, at: Millis, expected: number): CallerAudio => ({
+const isLoud = (levels: string): boolean => {
+  for (let index = 0; index < levels.length; index++) if (Level.dbfs(levels, index) >= Limits.loudDbfs) return true
+  return false
+}
+
+const arrived = (audio: CallerAudio, at: Millis, expected: number, loudUntil: number): CallerAudio => ({
   waiting: audio.waiting,
   waitingBytes: audio.waitingBytes,
   lostBytes: audio.lostBytes,
@@ -106,6 +126,7 @@ const arrived = (audio: CallerAudio, at: Millis, expected: number): CallerAudio 
   backlogEnd: audio.backlogEnd,
   expected,
   lastAt: at,
+  loudUntil,
   aheadMs: 0,
   map: audio.map
 })
@@ -132,6 +153,7 @@ const append = (
     backlogEnd: audio.backlogEnd,
     expected: audio.expected,
     lastAt: audio.lastAt,
+    loudUntil: audio.loudUntil,
     aheadMs: audio.aheadMs,
     map: mapped(audio, carrier)
   }

@@ -14,12 +14,13 @@ import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
 import { count, note, noteOnce, now } from "./State.ts"
 
-export const isCurrent = (call: Draft, stream: number): boolean => call.carrier.open && call.carrier.stream === stream
+export const isCurrent = (call: Draft, stream: number): boolean =>
+  call.carrier.stream === stream && (call.carrier.status === "open" || call.carrier.status === "closing")
 
 export const started = (call: Draft, event: CarrierStarted): void => {
   if (call.phase !== "waiting") return noteOnce(call, "carrier misbehaved", "second start")
   call.phase = "live"
-  call.carrier = { stream: event.stream, open: true, greeted: false, lastAt: event.at }
+  call.carrier = { stream: event.stream, status: "open", greeted: false, lastAt: event.at }
   call.clock = Clock.started(event.at)
   if (event.encoding !== "audio/x-mulaw" || event.sampleRate !== 8000 || event.channels !== 1) {
     note(call, "unexpected event", `the stream carries ${event.encoding} ${event.sampleRate} Hz x ${event.channels}`)

@@ -5,8 +5,8 @@
  * Invariant: firing a deadline moves or removes it.
  */
 
-import * as Keypad from "../Keypad.ts"
 import type { Millis } from "../Event.ts"
+import * as Keypad from "../Keypad.ts"
 import * as Limits from "../Limits.ts"
 import * as Transcript from "../Transcript.ts"
 import * as CallerAudio from "./CallerAudio.ts"
@@ -35,11 +35,14 @@ export const table: ReadonlyArray<Deadline> = [
     fire: (call) => Interruption.settleByEstimate(call, "the mark before the clear has not come back")
   },
   { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
-  { name: "speech long enough", due: (state) => state.speech.interruptAt, fire: Interruption.interrupt },
+  { name: "speech long enough", due: (state) => state.speech.interruptAt, fire: Interruption.speechLasted },
   {
     name: "media stopped",
     due: (state) =>
-      state.speech.speaking && state.caller.aheadMs === 0 && state.model.status === "ready" && state.carrier.open
+      state.speech.speaking &&
+      state.caller.aheadMs === 0 &&
+      state.model.status === "ready" &&
+      state.carrier.status === "open"
         ? state.caller.lastAt + Limits.speechGapMs
         : null,
     fire: (call) => {
@@ -80,7 +83,8 @@ export const table: ReadonlyArray<Deadline> = [
   },
   {
     name: "carrier silent",
-    due: ({ carrier, phase }) => (carrier.open && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null),
+    due: ({ carrier, phase }) =>
+      carrier.status === "open" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,
     fire: CarrierEvents.silent
   }
 ]

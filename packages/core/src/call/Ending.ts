@@ -49,7 +49,7 @@ export const fail = (call: Draft, outcome: Outcome): void => {
   if (call.phase === "closing" || call.phase === "ended" || call.ending?.how === "close") return
   closeModel(call)
   call.tools = []
-  call.ending = { outcome, how: "close", revocable: false, due: call.at + Limits.lastWordsMs }
+  call.ending = { outcome, how: "close", revocable: false, due: lastWordsBy(call) }
 }
 
 /** Somebody outside ends the call at once. */
@@ -74,7 +74,7 @@ export const overdue = (call: Draft): void => {
 
 /** The carrier could not hang up by REST. */
 export const hangUpFailed = (call: Draft): void => {
-  if (call.phase === "closing" && call.carrier.open) closeCarrier(call)
+  if (call.phase === "closing") closeCarrier(call)
 }
 
 /** The carrier said that the stream is over; its socket closes next. */
@@ -87,12 +87,12 @@ export const stopped = (call: Draft): void => {
 
 /** The carrier's socket is gone. */
 export const carrierClosed = (call: Draft): void => {
-  call.carrier = { ...call.carrier, open: false }
+  call.carrier = { ...call.carrier, status: "closed" }
   over(call, call.phase === "closing" && call.ending !== null ? call.ending.outcome : "carrier lost")
 }
 
 export const over = (call: Draft, outcome: Outcome): void => {
-  if (call.carrier.open) closeCarrier(call)
+  closeCarrier(call)
   closeModel(call)
   Items.settleAll(call)
   call.phase = "ended"
@@ -121,6 +121,10 @@ const summary = (call: Draft, outcome: Outcome): Summary => {
   }
 }
 
+const lastWordsBy = (call: Draft): number =>
+  call.at +
+  Math.min(Math.ceil(Ledger.remainingMs(call.ledger, now(call))) + Limits.playbackMarginMs, Limits.lastWordsMs)
+
 const finish = (call: Draft): void => {
   const ending = call.ending
   if (ending === null) return
@@ -132,6 +136,8 @@ const finish = (call: Draft): void => {
 }
 
 const closeCarrier = (call: Draft): void => {
+  if (call.carrier.status !== "open") return
+  call.carrier = { ...call.carrier, status: "closing" }
   call.out.push({ _tag: "CloseCarrier", stream: call.carrier.stream })
 }
 

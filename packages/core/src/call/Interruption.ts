@@ -9,8 +9,8 @@
  * that everything was heard, so the cut is settled by estimate when the echo is late.
  */
 
-import type { ModelSpeechCommitted, ModelSpeechStarted, ModelSpeechStopped } from "../Event.ts"
 import type { Moment } from "../CarrierClock.ts"
+import type { ModelSpeechCommitted, ModelSpeechStarted, ModelSpeechStopped } from "../Event.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Transcript from "../Transcript.ts"
@@ -32,9 +32,14 @@ export const speechStarted = (call: Draft, event: ModelSpeechStarted): void => {
   if (agent.turns === "machine" && agent.greetingProtected && isGreeting(call)) {
     return note(call, "interruption ignored", "the greeting is protected")
   }
-  const wait = agent.interruptAfterMs - Math.max(0, now(call).at - onset)
-  if (wait > 0) call.speech = { ...call.speech, interruptAt: call.at + Math.ceil(wait) }
-  else interrupt(call)
+  speechLasted(call)
+}
+
+/** Interrupts once the caller has been loud for long enough; the model's `speech_stopped` comes a silence window late. */
+export const speechLasted = (call: Draft): void => {
+  const missing = call.config.agent.interruptAfterMs - Math.max(0, call.caller.loudUntil - call.speech.onset)
+  if (call.config.agent.interruptAfterMs === 0 || missing <= 0) return interrupt(call)
+  call.speech = { ...call.speech, interruptAt: call.at + Math.max(Limits.lookMs, Math.ceil(missing)) }
 }
 
 export const speechStopped = (call: Draft, event: ModelSpeechStopped): void => {
@@ -61,8 +66,7 @@ export const speechCommitted = (call: Draft, event: ModelSpeechCommitted): void 
   if (call.config.agent.turns === "machine" && !call.speech.ignored) Slot.want(call, "answer")
 }
 
-/** The speech under way has lasted long enough. */
-export const interrupt = (call: Draft): void => {
+const interrupt = (call: Draft): void => {
   const { agent } = call.config
   call.speech = { ...call.speech, interruptAt: null }
   Slot.giveWay(call, agent.turns === "machine")

@@ -45,7 +45,7 @@ export const created = (call: Draft, event: ModelResponseCreated): void => {
   if (!event.inConversation) return
   if (call.cut !== null) Interruption.settleByEstimate(call, "the model answered before the clear took effect")
   call.speech = { ...call.speech, answerBy: null }
-  if (call.wanted?.covered === true) call.wanted = null
+  if (isCoveredBy(event, call.wanted)) call.wanted = null
   count(call, { responses: call.sums.responses + 1 })
   const slot = call.slot
   const due = call.at + Limits.responseMs
@@ -121,6 +121,10 @@ export const unanswered = (call: Draft): void => {
   note(call, "turn unanswered", "the model created no response: we ask for one")
   Slot.want(call, "answer")
 }
+
+/** A response of the model's own answers, and greets; results and keys it covers if they were there before its turn. */
+const isCoveredBy = (event: ModelResponseCreated, wanted: Wanted | null): boolean =>
+  wanted !== null && event.request === null && (wanted.covered || wanted.why === "answer" || wanted.why === "greeting")
 
 const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   call.model.status === "ready" &&

@@ -51,7 +51,8 @@ export interface State {
 
 export interface Carrier {
   readonly stream: number
-  readonly open: boolean
+  /** `closing`: we have asked for the socket's close. */
+  readonly status: "awaited" | "closed" | "closing" | "open"
   /** The caller has heard the agent's first word. */
   readonly greeted: boolean
   /** Arrival of the last message. */
@@ -186,7 +187,7 @@ export const create = (config: Config): State => ({
   config,
   phase: "waiting",
   at: 0,
-  carrier: { stream: 0, open: false, greeted: false, lastAt: 0 },
+  carrier: { stream: 0, status: "awaited", greeted: false, lastAt: 0 },
   clock: Clock.initial,
   ledger: Playback.empty,
   model: { session: 0, status: "connecting", since: 0, warnAt: null },

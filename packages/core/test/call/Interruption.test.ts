@@ -186,8 +186,10 @@ describe("In machine turns", () => {
 
   it("speech shorter than the configured does not interrupt, and is not answered", () => {
     const scene = speaking({ turns: "machine", interruptAfterMs: 600 }, 1000, true)
+    scene.frames(200, Scene.loud)
     Scene.speaks(scene)
-    scene.frames(200)
+    scene.frames(100, Scene.loud)
+    scene.frames(500)
     Scene.stops(scene)
     scene.frames(1000)
     assert.notInclude(Scene.tags(scene.commands), "Clear")
@@ -197,8 +199,10 @@ describe("In machine turns", () => {
 
   it("longer speech interrupts when it has lasted long enough", () => {
     const scene = speaking({ turns: "machine", interruptAfterMs: 600 }, 1000, true)
+    scene.frames(200, Scene.loud)
     assert.notInclude(Scene.tags(Scene.speaks(scene)), "Clear")
-    assert.include(Scene.tags(scene.frames(500)), "Clear")
+    assert.notInclude(Scene.tags(scene.frames(380, Scene.loud)), "Clear")
+    assert.include(Scene.tags(scene.frames(60, Scene.loud)), "Clear")
   })
 
   it("a protected greeting is spoken to its end, and the caller is answered", () => {

@@ -18,10 +18,13 @@ export interface Scene {
   /** Time passes without frames; deadlines fire on their own time. Returns the commands that they gave. */
   readonly wait: (ms: number) => ReadonlyArray<Command>
   /** Time passes with a frame of the caller's each 20 ms. */
-  readonly frames: (ms: number) => ReadonlyArray<Command>
+  readonly frames: (ms: number, levels?: string) => ReadonlyArray<Command>
 }
 
 export const frameBytes = 160
+
+/** The level of a frame in which somebody speaks: -19.5 dBFS. */
+export const loud = "y"
 
 const started = {
   _tag: "CarrierStarted",
@@ -68,11 +71,11 @@ export const make = (agent: Partial<Agent.Agent> = {}): Scene => {
       at = end
       return given
     },
-    frames: (ms) => {
+    frames: (ms, levels = "A") => {
       const given: Array<Command> = []
       for (const end = at + ms; at < end; ) {
         given.push(...scene.wait(20))
-        given.push(...step(frame(at, at - 20)))
+        given.push(...step(frame(at, at - 20, levels)))
       }
       return given
     }
@@ -81,14 +84,14 @@ export const make = (agent: Partial<Agent.Agent> = {}): Scene => {
 }
 
 /** A frame of the caller's, spoken at `timestamp` of the stream. */
-export const frame = (at: number, timestamp: number, payload = "caller"): Event => ({
+export const frame = (at: number, timestamp: number, levels = "A"): Event => ({
   _tag: "CarrierAudio",
   at,
   stream: 0,
   timestamp,
   bytes: frameBytes,
-  levels: "A",
-  payload
+  levels,
+  payload: "caller"
 })
 
 /** The model is ready. */
@@ -182,7 +185,8 @@ export const stops = (scene: Scene, item = "user_1"): ReadonlyArray<Command> => 
   ...scene.on({ _tag: "ModelSpeechCommitted", session: 0, item, previous: null })
 ]
 
-export const tags = (commands: ReadonlyArray<Command>): ReadonlyArray<Command["_tag"]> => commands.map(({ _tag }) => _tag)
+export const tags = (commands: ReadonlyArray<Command>): ReadonlyArray<Command["_tag"]> =>
+  commands.map(({ _tag }) => _tag)
 
 export const only = <Tag extends Command["_tag"]>(
   commands: ReadonlyArray<Command>,
