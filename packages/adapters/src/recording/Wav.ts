@@ -12,7 +12,7 @@
  */
 
 import { Buffer } from "node:buffer"
-import { Call, CarrierClock, type Command, type Event, Mulaw, Payload, type Recording } from "@offhook/core"
+import { Call, CarrierClock, type Command, type Event, Mulaw, type Payload, type Recording } from "@offhook/core"
 
 /** Null where the recording was made without audio, or is none. */
 export const ofRecording = (recording: Recording.Recording): Uint8Array | null => {

@@ -1,0 +1,431 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, type Command, type Event, Recording, Replay } from "@offhook/core"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as TestClock from "effect/TestClock"
+import type { CallDriver } from "../src/CallDriver.ts"
+import { CallObserver } from "../src/CallObserver.ts"
+import { Calls, type Claim } from "../src/Calls.ts"
+import { TwilioRestError } from "../src/Errors.ts"
+import type * as Wire from "../src/net/Wire.ts"
+import { ModelSocket } from "../src/openai/ModelSocket.ts"
+import { RecordingSink } from "../src/recording/RecordingSink.ts"
+import { type Tool, ToolError, Tools } from "../src/Tools.ts"
+import { TwilioRest } from "../src/twilio/TwilioRest.ts"
+
+const CALL = "CA1"
+const TOOL: Agent.Tool = {
+  name: "menu",
+  description: "What there is.",
+  parameters: { type: "object" },
+  timeoutMs: 2_000
+}
+
+/** The registry between ports that only write down what they were asked. */
+const registry = (
+  options: {
+    readonly agent?: Partial<Agent.Agent>
+    readonly tools?: Readonly<Record<string, Tool>>
+    readonly admittedOnly?: boolean
+    readonly hangUp?: Effect.Effect<void, TwilioRestError>
+    readonly onStep?: () => void
+  } = {}
+) =>
+  Effect.gen(function* () {
+    const story: Array<string> = []
+    const logs: Array<string> = []
+    const files = new Map<string, string>()
+    const drivers: Array<Pick<CallDriver, "dispatch" | "now">> = []
+    const commands: Array<Command> = []
+    const model = Layer.succeed(ModelSocket, {
+      open: ({ driver, session }) =>
+        Effect.gen(function* () {
+          story.push(`connect ${session}`)
+          drivers.push(driver)
+          yield* Effect.addFinalizer(() => Effect.sync(() => story.push(`released ${session}`)))
+          return {
+            send: (command) => {
+              commands.push(command)
+            },
+            close: () => {
+              story.push(`close ${session}`)
+            }
+          }
+        })
+    })
+    const layer = Calls.layer({
+      agent: { ...Agent.defaults, ...options.agent },
+      admittedOnly: options.admittedOnly ?? true
+    }).pipe(
+      Layer.provide([
+        model,
+        Tools.layer(options.tools ?? {}),
+        RecordingSink.layerMemory(files),
+        Layer.succeed(TwilioRest, {
+          hangUp: () =>
+            Effect.andThen(
+              Effect.sync(() => story.push("hang up")),
+              options.hangUp ?? new TwilioRestError({ reason: "NotConfigured" })
+            )
+        }),
+        Layer.succeed(CallObserver, {
+          onStep: options.onStep ?? (() => {}),
+          onReleased: (callSid) => story.push(`over ${callSid}`)
+        }),
+        Logger.replace(
+          Logger.defaultLogger,
+          Logger.make((entry) => {
+            logs.push(Logger.logfmtLogger.log(entry))
+          })
+        ),
+        Logger.minimumLogLevel(LogLevel.All)
+      ])
+    )
+    const calls = Context.get(yield* Layer.build(layer), Calls)
+
+    /** A carrier whose socket closes when it is told to. */
+    const stream = (callSid: string, token: string | undefined) => {
+      const sent: Array<string> = []
+      const closed = Effect.unsafeMakeLatch(false)
+      let claim: Claim | undefined
+      const gone = (code: number) => {
+        if (!sent.includes("gone")) {
+          sent.push("gone")
+          closed.unsafeOpen()
+          if (claim?._tag === "Claimed") {
+            claim.driver.dispatch({ _tag: "CarrierClosed", at: claim.driver.now(), stream: claim.stream, code })
+          }
+        }
+      }
+      const wire: Wire.Wire = {
+        send: (message) => sent.push(String(message)) > 0,
+        bufferedAmount: () => 0,
+        close: (code) => {
+          if (sent.includes("gone")) return
+          sent.push(`close ${code}`)
+          gone(code)
+        },
+        terminate: () => gone(1006),
+        pause: () => {},
+        resume: () => {}
+      }
+      claim = calls.claim({ callSid, streamSid: "MZ1", token, wire, closed: closed.await })
+      if (claim._tag === "Claimed") {
+        claim.driver.dispatch({
+          _tag: "CarrierStarted",
+          at: claim.driver.now(),
+          stream: claim.stream,
+          streamSid: "MZ1",
+          callSid,
+          accountSid: "AC1",
+          encoding: "audio/x-mulaw",
+          sampleRate: 8000,
+          channels: 1,
+          parameters: {}
+        })
+      }
+      return { claim, sent, gone }
+    }
+
+    const fromModel = (event: (at: number) => Event) => {
+      const driver = drivers.at(-1)
+      driver?.dispatch(event(driver.now()))
+    }
+
+    const ready = () => {
+      const format = { type: "audio/pcmu" } as const
+      fromModel((at) => ({ _tag: "ModelConnected", at, session: 0 }))
+      fromModel((at) => ({ _tag: "ModelSessionUpdated", at, session: 0, input: format, output: format }))
+    }
+
+    const callTool = (call: string, args: string) => {
+      const response = { session: 0, response: `resp_${call}`, request: null, inConversation: true } as const
+      fromModel((at) => ({ _tag: "ModelResponseCreated", at, ...response }))
+      fromModel((at) => ({
+        _tag: "ModelToolCalled",
+        at,
+        session: 0,
+        response: response.response,
+        item: `item_${call}`,
+        call,
+        name: "menu",
+        arguments: args
+      }))
+      fromModel((at) => ({
+        _tag: "ModelResponseDone",
+        at,
+        ...response,
+        status: "completed",
+        reason: null,
+        error: null,
+        usage: null
+      }))
+    }
+    const answers = () => commands.flatMap((command) => (command._tag === "AnswerTool" ? [command.output] : []))
+
+    return { calls, story, logs, files, stream, ready, fromModel, callTool, answers }
+  })
+
+const token = (calls: Context.Tag.Service<Calls>, callSid = CALL) =>
+  Effect.map(calls.admit(callSid), (admission) => (admission._tag === "Admitted" ? admission.token : "closed"))
+
+/** Lets forked fibers come to their waits. */
+const settled = Effect.repeatN(Effect.yieldNow(), 20)
+
+describe("Calls", () => {
+  it.scoped("a webhook connects the model; repeated it gets the same token and starts nothing", () =>
+    Effect.gen(function* () {
+      const { calls, story } = yield* registry()
+      const first = yield* token(calls)
+      assert.match(first, /^[\w-]{32}$/)
+      assert.strictEqual(yield* token(calls), first)
+      assert.notStrictEqual(yield* token(calls, "CA2"), first)
+      assert.deepStrictEqual(story, ["connect 0", "connect 0"])
+      assert.strictEqual(yield* calls.live, 2)
+    })
+  )
+
+  it.scoped("only the stream that brings the call's token is the call's, and only once", () =>
+    Effect.gen(function* () {
+      const { calls, stream } = yield* registry()
+      const right = yield* token(calls)
+      const reasons = [stream(CALL, undefined), stream(CALL, `${right}x`), stream(CALL, right.replace(/.$/, "*"))].map(
+        ({ claim }) => (claim._tag === "Refused" ? claim.reason : "claimed")
+      )
+      assert.deepStrictEqual(reasons, Array(3).fill("the stream token is not the call's"))
+      assert.deepStrictEqual(stream("CA2", right).claim, { _tag: "Refused", reason: "no webhook admitted this call" })
+      assert.strictEqual(stream(CALL, right).claim._tag, "Claimed")
+      assert.deepStrictEqual(stream(CALL, right).claim, { _tag: "Refused", reason: "the call has had its stream" })
+    })
+  )
+
+  it.scoped("where anybody may call, a stream begins a call of its own; a token that is wrong is still wrong", () =>
+    Effect.gen(function* () {
+      const { calls, story, stream } = yield* registry({ admittedOnly: false })
+      assert.strictEqual(stream("CA9", undefined).claim._tag, "Claimed")
+      assert.strictEqual(stream("CA9", undefined).claim._tag, "Refused")
+      yield* token(calls)
+      assert.strictEqual(stream(CALL, "wrong").claim._tag, "Refused")
+      assert.strictEqual(stream(CALL, undefined).claim._tag, "Claimed")
+      assert.deepStrictEqual(story, ["connect 0", "connect 0"])
+    })
+  )
+
+  it.scoped("the caller hangs up: everything is released once, the recording is whole, the call may come again", () =>
+    Effect.gen(function* () {
+      const { calls, files, logs, story, stream } = yield* registry()
+      const { gone, sent } = stream(CALL, yield* token(calls))
+      yield* TestClock.adjust("1500 millis")
+      gone(1000)
+      yield* calls.idle
+      assert.deepStrictEqual(story, ["connect 0", "close 0", "released 0", `over ${CALL}`])
+      assert.deepStrictEqual(sent, ["gone"])
+      assert.strictEqual(yield* calls.live, 0)
+      const recording = Recording.parse(files.get(CALL) ?? "")
+      assert.strictEqual(recording.end.end, "complete")
+      assert.isTrue(Replay.run(recording).same)
+      const last = logs.find((line) => line.includes("call ended")) ?? ""
+      for (const part of [`callSid=${CALL}`, 'outcome="carrier lost"', "durationMs=1500", "costUsd=0"]) {
+        assert.include(last, part)
+      }
+      yield* token(calls)
+      assert.strictEqual(yield* calls.live, 1)
+    })
+  )
+
+  it.scoped("a stream that never comes ends the call", () =>
+    Effect.gen(function* () {
+      const { calls, ready, story } = yield* registry()
+      yield* token(calls)
+      ready()
+      yield* TestClock.adjust("2 minutes")
+      yield* calls.idle
+      assert.deepStrictEqual(story, ["connect 0", "close 0", "released 0", `over ${CALL}`])
+    })
+  )
+
+  it.scoped("hang-up by REST; where that fails the stream is closed instead", () =>
+    Effect.gen(function* () {
+      const failing = yield* registry({ hangUp: new TwilioRestError({ reason: "Timeout" }) })
+      const first = failing.stream(CALL, yield* token(failing.calls))
+      failing.ready()
+      yield* Effect.fork(failing.calls.endAll("operator"))
+      yield* failing.calls.idle
+      assert.deepStrictEqual(
+        first.sent.filter((line) => !line.startsWith("{")),
+        ["close 1000", "gone"]
+      )
+      assert.include(failing.logs.join("\n"), "Twilio REST did not answer in time")
+
+      const working = yield* registry({ hangUp: Effect.void })
+      const second = working.stream(CALL, yield* token(working.calls))
+      yield* Effect.fork(working.calls.endAll("operator"))
+      yield* settled
+      assert.deepStrictEqual(working.story, ["connect 0", "hang up", "close 0"])
+      assert.deepStrictEqual(second.sent, [])
+    })
+  )
+
+  it.scoped("an exception in a port ends that call alone, with one error and both sockets closed", () =>
+    Effect.gen(function* () {
+      const { calls, fromModel, logs, ready, story, stream } = yield* registry()
+      const other = yield* token(calls, "CA2")
+      const { sent } = stream(CALL, yield* token(calls))
+      ready()
+      fromModel(() => null as never)
+      yield* settled
+      assert.deepStrictEqual(story.slice(2), ["released 0", `over ${CALL}`])
+      assert.deepStrictEqual(sent, ["close 1011", "gone"])
+      assert.strictEqual(logs.filter((line) => line.includes("level=ERROR")).length, 1)
+      assert.strictEqual(yield* calls.live, 1)
+      assert.strictEqual(stream("CA2", other).claim._tag, "Claimed")
+    })
+  )
+
+  it.scoped("an observer that throws is told of once, and the call goes on", () =>
+    Effect.gen(function* () {
+      const { calls, logs, ready, stream } = yield* registry({
+        onStep: () => {
+          throw new Error("observer")
+        }
+      })
+      assert.strictEqual(stream(CALL, yield* token(calls)).claim._tag, "Claimed")
+      ready()
+      assert.strictEqual(yield* calls.live, 1)
+      assert.strictEqual(logs.filter((line) => line.includes("an observer failed")).length, 1)
+    })
+  )
+
+  it.scoped("tools: results, failures and defects are answers", () =>
+    Effect.gen(function* () {
+      const given: Array<unknown> = []
+      const { answers, callTool, calls, logs, ready, stream } = yield* registry({
+        agent: { tools: [TOOL] },
+        tools: {
+          menu: (args, call) => {
+            given.push(args, call)
+            switch (args["how"]) {
+              case "text":
+                return Effect.succeed("soup")
+              case "nothing":
+                return Effect.void
+              case "fail":
+                return new ToolError({ message: "the kitchen is closed" })
+              case "die":
+                return Effect.die(new Error("secret detail"))
+              case "throw":
+                throw new Error("secret detail")
+              case "loop": {
+                const loop: { self?: unknown } = {}
+                loop.self = loop
+                return Effect.succeed(loop)
+              }
+              default:
+                return Effect.succeed({ dishes: ["soup"] })
+            }
+          }
+        }
+      })
+      stream(CALL, yield* token(calls))
+      ready()
+      for (const how of ["json", "text", "nothing", "fail", "die", "throw", "loop"]) {
+        callTool(how, JSON.stringify({ how }))
+        yield* settled
+      }
+      assert.deepStrictEqual(given.slice(0, 2), [{ how: "json" }, { callSid: CALL, call: "json" }])
+      assert.deepStrictEqual(answers(), [
+        '{"dishes":["soup"]}',
+        "soup",
+        '{"status":"done"}',
+        '{"error":"the kitchen is closed"}',
+        '{"error":"the tool failed"}',
+        '{"error":"the tool failed"}',
+        `{"error":"the tool's result is no JSON"}`
+      ])
+      assert.strictEqual(logs.filter((line) => line.includes("a tool failed")).length, 2)
+    })
+  )
+
+  it.scoped("a tool is interrupted when its time is over, and when its call ends", () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      const { answers, callTool, calls, ready, stream } = yield* registry({
+        agent: { tools: [TOOL] },
+        tools: {
+          menu: (_, { call }) => Effect.onInterrupt(Effect.never, () => Effect.sync(() => ended.push(call)))
+        }
+      })
+      const { gone } = stream(CALL, yield* token(calls))
+      ready()
+      callTool("slow", "{}")
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual([ended, answers()], [["slow"], ['{"error":"the tool did not answer in time"}']])
+      callTool("last", "{}")
+      gone(1000)
+      yield* calls.idle
+      assert.deepStrictEqual(ended, ["slow", "last"])
+    })
+  )
+
+  it.scoped("a tool that nobody implements keeps the program from starting", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(registry({ agent: { tools: [TOOL] } }))
+      assert.include(error.message, 'OFFHOOK_AGENT: the agent offers the tool "menu", which this program does not have')
+    })
+  )
+
+  it.scoped("closed: no call begins, live ones go on; endAll waits for the last", () =>
+    Effect.gen(function* () {
+      const { calls, stream } = yield* registry({ admittedOnly: false })
+      const live = stream(CALL, yield* token(calls))
+      yield* calls.close
+      assert.isFalse(yield* calls.isOpen)
+      assert.deepStrictEqual(yield* calls.admit("CA2"), { _tag: "Closed" })
+      assert.strictEqual(stream("CA3", undefined).claim._tag, "Refused")
+      assert.strictEqual(yield* calls.live, 1)
+      const ending = yield* Effect.fork(calls.endAll("shutdown"))
+      yield* Fiber.join(ending)
+      assert.strictEqual(yield* calls.live, 0)
+      assert.include(live.sent, "close 1000")
+    })
+  )
+
+  it.effect("the end of the layer ends live calls, also one whose carrier is mute", () =>
+    Effect.gen(function* () {
+      const finished = yield* Deferred.make<ReadonlyArray<string>>()
+      const closing = yield* Effect.fork(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { calls, story } = yield* registry()
+            yield* Effect.addFinalizer(() => Effect.void)
+            const right = yield* token(calls)
+            calls.claim({
+              callSid: CALL,
+              streamSid: "MZ1",
+              token: right,
+              wire: {
+                send: () => true,
+                bufferedAmount: () => 0,
+                close: () => {},
+                terminate: () => story.push("terminated"),
+                pause: () => {},
+                resume: () => {}
+              },
+              closed: Effect.never
+            })
+            yield* Deferred.succeed(finished, story)
+          })
+        )
+      )
+      const story = yield* Deferred.await(finished)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual([...story].sort(), ["close 0", "connect 0", `over ${CALL}`, "released 0", "terminated"])
+    })
+  )
+})
