@@ -10,7 +10,6 @@ const project = (name: string, root = `packages/${name}`, tests = "test/**/*.tes
     name,
     root,
     include: [tests],
-    benchmark: { include: ["bench/**/*.bench.ts"] },
     environment: "node",
     // For machines that are busy: no test waits for a time that it could wait for an event.
     testTimeout: 30_000,
@@ -27,7 +26,6 @@ const coreOnTheEdge = {
     ...edge.test,
     name: "core:edge",
     exclude: ["test/**/*.node.test.ts"],
-    benchmark: { include: [] },
     environment: "edge-runtime",
     pool: "vmThreads" as const
   }
