@@ -1,0 +1,192 @@
+/**
+ * `npm run docs`: brings the documents up to date with the code they quote.
+ *
+ * What stands between `<!-- docs: NAME -->` and `<!-- /docs -->` is made here; a test (packages/server/test/Docs.test.ts)
+ * fails where it is not what would be made now.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build, install, root, sequence } from "./workspace.mjs"
+
+/** @typedef {{ readonly name: string, readonly default: string | null, readonly meaning: string }} Field */
+/** @typedef {Readonly<Record<string, any>>} Schema */
+/**
+ * @typedef {object} Sources
+ * @property {ReadonlyArray<Field>} fields AppConfig.fields
+ * @property {Schema} agentSchema AgentFile.jsonSchema
+ * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
+ * @property {Readonly<Record<string, number>>} limits Limits
+ * @property {(path: string) => string} read a file of the repository
+ */
+
+export const documents = ["README.md", "docs/ARCHITECTURE.md"]
+
+const BLOCK = /(<!-- docs: ([^>]+?) -->\n)[\s\S]*?(<!-- \/docs -->)/g
+
+/**
+ * A document with everything generated in it made anew.
+ *
+ * @param {string} text
+ * @param {Sources} sources
+ */
+export const regenerate = (text, sources) =>
+  text.replace(BLOCK, (_, begin, name, end) => `${begin}${made(name, sources)}\n${end}`)
+
+/**
+ * @param {string} name
+ * @param {Sources} sources
+ * @returns {string}
+ */
+const made = (name, sources) => {
+  const [section, path] = name.split(" ")
+  switch (section) {
+    case "configuration":
+      return configuration(sources.fields)
+    case "agent":
+      return agent(sources.agentSchema)
+    case "deadlines":
+      return deadlines(sources)
+    case "quote":
+      return quote(path ?? "", sources.read)
+    default:
+      throw new Error(`no section is named "${name}"`)
+  }
+}
+
+/** @param {ReadonlyArray<Field>} fields */
+const configuration = (fields) =>
+  table(
+    ["variable", "default", "meaning"],
+    fields.map(({ default: value, meaning, name }) => [`\`${name}\``, value === null ? "" : `\`${value}\``, meaning])
+  )
+
+/** @param {Schema} schema */
+const agent = (schema) => table(["field", "default", "must be"], rowsOf(schema["$defs"].Agent, ""))
+
+/**
+ * The fields of an object in a JSON Schema, and of the objects in them.
+ *
+ * @param {Schema} schema
+ * @param {string} prefix
+ * @returns {Array<Array<string>>}
+ */
+const rowsOf = (schema, prefix) =>
+  Object.entries(schema["properties"]).flatMap(([name, field]) => {
+    if (name === "$schema" || name === "type") return []
+    const path = `${prefix}${name}`
+    const inner = [field, field.items ?? {}, ...(field.anyOf ?? [])].filter((one) => one.properties !== undefined)
+    const dot = field.items === undefined ? "." : "[]."
+    return [
+      [`\`${path}\``, shownDefault(field.default), field.description ?? ""],
+      ...inner.flatMap((one) => rowsOf(one, `${path}${dot}`))
+    ]
+  })
+
+/** @param {unknown} value */
+const shownDefault = (value) => {
+  const text = JSON.stringify(value)
+  if (text === undefined) return ""
+  return text.length <= 40 && (typeof value !== "object" || value === null || text === "[]")
+    ? `\`${text}\``
+    : "built in"
+}
+
+/** @param {Sources} sources */
+const deadlines = ({ deadlines, limits: l }) => {
+  /** @type {Readonly<Record<string, readonly [due: string, then: string]>>} */
+  const told = {
+    "clear not echoed": [
+      `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the onset (model turns with \`server_vad\`), else ${ms(l["cutWaitMs"])}`,
+      "the place of the cut is estimated, and that is noted"
+    ],
+    "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],
+    "speech long enough": ["`interruptAfterMs` of speech (machine turns)", "the agent is interrupted"],
+    "media stopped": [
+      `${ms(l["speechGapMs"])} without media while the caller speaks`,
+      `${ms(l["speechGapFilledMs"])} of silence go to the model, so that the turn can end`
+    ],
+    response: [
+      `requested ${ms(l["requestMs"])} ago; active, ${ms(l["responseMs"])} without an event; cancelled ${ms(l["cancelMs"])} ago`,
+      "asked for again; cancelled; given up"
+    ],
+    retry: [
+      `${ms(l["retryMs"])} after a failure, doubling; ${ms(l["refusedMs"])} after a lost race`,
+      `the response is asked for again, ${l["responseTries"]} times in all`
+    ],
+    answer: [`${ms(l["answerMs"])} after the caller's turn (model turns)`, "no response came: we ask for one"],
+    tool: ["`timeoutMs` of the tool", "the model is told that it did not answer"],
+    keys: ["2 s after the last key", "the digits go to the model as one text"],
+    transcription: ["10 s after the caller's turn", "the turn settles without the caller's words"],
+    "model ready": [
+      `${ms(l["modelReadyMs"])} after connecting began`,
+      "the call ends with the apology of the TwiML tail"
+    ],
+    "session end": [`${ms(l["sessionWarnMs"])} after \`session.created\``, "noted: three minutes are left"],
+    "call length": ["`maxCallMs`", "the agent says goodbye, the line closes"],
+    ending: [
+      `goodbye: ${ms(l["goodbyeMs"])}, or what is left to play + ${ms(l["playbackMarginMs"])}; model lost: ${ms(l["lastWordsMs"])}; line closing: ${ms(l["closingMs"])}`,
+      "the line closes; the call is over"
+    ],
+    stream: [`${ms(l["streamMs"])} after the webhook without a stream`, "the call is over"],
+    "carrier silent": [`${ms(l["carrierSilentMs"])} without a message of the carrier`, "the call is over"]
+  }
+  const names = deadlines.map(({ name }) => name)
+  const gone = Object.keys(told).filter((name) => !names.includes(name))
+  if (gone.length > 0) throw new Error(`scripts/docs.mjs tells of deadlines that are gone: ${gone.join(", ")}`)
+  return table(
+    ["deadline", "due", "then"],
+    names.map((name) => {
+      const row = told[name]
+      if (row === undefined) throw new Error(`scripts/docs.mjs does not tell of the deadline "${name}"`)
+      return [name, ...row]
+    })
+  )
+}
+
+/** @param {number | undefined} value */
+const ms = (value) => {
+  if (value === undefined) throw new Error("a limit that scripts/docs.mjs names is gone")
+  if (value >= 120_000) return `${value / 60_000} min`
+  return value >= 1_000 ? `${value / 1_000} s` : `${value} ms`
+}
+
+/**
+ * @param {string} path
+ * @param {(path: string) => string} read
+ */
+const quote = (path, read) => `\`\`\`${path.slice(path.lastIndexOf(".") + 1)}\n${read(path).trimEnd()}\n\`\`\``
+
+/**
+ * @param {ReadonlyArray<string>} head
+ * @param {ReadonlyArray<ReadonlyArray<string>>} rows
+ */
+const table = (head, rows) =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map(cell).join(" | ")} |`).join("\n")
+
+/** @param {string} text */
+const cell = (text) => text.replaceAll("|", "\\|")
+
+/** @param {string} path */
+const read = (path) => readFileSync(join(root, path), "utf8")
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const status = await sequence(install, build)
+  if (status !== 0) process.exit(status)
+  /** @param {string} path */
+  const built = (path) => import(new URL(`../packages/${path}`, import.meta.url).href)
+  const { AgentFile, AppConfig } = await built("adapters/dist/index.js")
+  const sources = {
+    fields: AppConfig.fields,
+    agentSchema: AgentFile.jsonSchema,
+    deadlines: (await built("core/dist/call/Deadlines.js")).table,
+    limits: await built("core/dist/Limits.js"),
+    read
+  }
+  for (const document of documents) {
+    const before = read(document)
+    const after = regenerate(before, sources)
+    console.log(`${document}: ${after === before ? "unchanged" : "changed"}`)
+    if (after !== before) writeFileSync(join(root, document), after)
+  }
+}
