@@ -97,7 +97,7 @@ const deadlines = ({ deadlines, limits: l }) => {
   /** @type {Readonly<Record<string, readonly [due: string, then: string]>>} */
   const told = {
     "clear not echoed": [
-      `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the onset (model turns with \`server_vad\`), else ${ms(l["cutWaitMs"])}`,
+      `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the clear (model turns with \`server_vad\`), else ${ms(l["cutWaitMs"])}`,
       "the place of the cut is estimated, and that is noted"
     ],
     "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],
