@@ -14,7 +14,7 @@ export interface Json {
   readonly audio?: string
   readonly item?: { readonly type?: string; readonly output?: string; readonly [field: string]: unknown }
   readonly mark?: { readonly name: string }
-  readonly media?: { readonly payload: string }
+  readonly media?: { readonly [field: string]: unknown }
   readonly response?: { readonly metadata?: unknown; readonly [field: string]: unknown }
   readonly [field: string]: unknown
 }

@@ -1,10 +1,12 @@
 /** The adapters as a server composes them, on loopback, with logs that can be read and fibers that can be counted. */
 
+import * as Http from "node:http"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { NodeContext } from "@effect/platform-node"
 import { Agent } from "@offhook/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -83,7 +85,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Supervisor.addSupervisor(supervisor)
     ])
   )
-  const context = yield* Layer.build(layer)
+  // In a fiber of its own: logger and supervisor are the server's, not the test's.
+  const building = yield* Effect.fork(Layer.build(layer))
+  const context = yield* Effect.flatten(Fiber.await(building))
   const listener = Context.get(context, HttpListener.HttpListener)
   return {
     port: listener.port,
@@ -96,14 +100,25 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /** Posts the webhook, as Twilio does: status and body. */
-export const webhook = (port: number, callSid: string, headers: Record<string, string> = {}, fields = "") =>
-  Effect.promise(async () => {
-    const response = await fetch(`http://127.0.0.1:${port}${IncomingCall.PATH}`, {
-      method: "POST",
-      headers: { "content-type": "application/x-www-form-urlencoded", connection: "close", ...headers },
-      body: `CallSid=${callSid}&From=%2B15551230001&To=%2B15559870002${fields}`
+export const webhook = (port: number, callSid: string, headers: Record<string, string> = {}) =>
+  request(port, "POST", IncomingCall.PATH, `CallSid=${callSid}&From=%2B15551230001&To=%2B15559870002`, {
+    "content-type": "application/x-www-form-urlencoded",
+    ...headers
+  })
+
+/** One request on a connection of its own: `fetch` would leave timers behind. */
+export const request = (port: number, method: string, path: string, body = "", headers: Record<string, string> = {}) =>
+  Effect.async<{ readonly status: number; readonly body: string }>((resume) => {
+    const asked = Http.request({ host: "127.0.0.1", port, method, path, headers, agent: false }, (response) => {
+      let text = ""
+      response.setEncoding("utf8")
+      response.on("data", (chunk: string) => {
+        text += chunk
+      })
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, body: text })))
     })
-    return { status: response.status, body: await response.text() }
+    asked.on("error", (cause) => resume(Effect.die(cause)))
+    asked.end(body)
   })
 
 export const tokenOf = (twiml: string): string => /name="token" value="([^"]*)"/.exec(twiml)?.[1] ?? ""
