@@ -101,7 +101,7 @@ const deadlines = ({ deadlines, limits: l }) => {
       "the place of the cut is estimated, and that is noted"
     ],
     "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],
-    "speech long enough": ["`interruptAfterMs` of speech (machine turns)", "the agent is interrupted"],
+    "speech long enough": ["`interruptAfterMs` of audible speech (machine turns)", "the agent is interrupted"],
     "media stopped": [
       `${ms(l["speechGapMs"])} without media while the caller speaks`,
       `${ms(l["speechGapFilledMs"])} of silence go to the model, so that the turn can end`

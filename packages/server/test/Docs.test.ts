@@ -105,7 +105,9 @@ describe("what the documents name", () => {
 
   it("tests that hold off a defect are there, by their titles", () => {
     let tests = 0
-    for (const [, path = "", titles = ""] of read("docs/MIGRATING.md").matchAll(/`([\w/.-]+\.ts)`: ((?:“[^”]+”(?:, )?)+)/g)) {
+    for (const [, path = "", titles = ""] of read("docs/MIGRATING.md").matchAll(
+      /`([\w/.-]+\.ts)`: ((?:“[^”]+”(?:, )?)+)/g
+    )) {
       for (const title of matches(titles, /“([^”]+)”/g)) {
         tests++
         assert.include(read(path), `"${title}"`, path)
