@@ -1,0 +1,394 @@
+/** The program as a process: what it says, what it leaves, with which status it ends. */
+
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { type IncomingMessage, request } from "node:http"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { Brain, Caller, CarrierClient, ModelServer } from "@offhook/simulator"
+import { afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
+import { WebSocket } from "ws"
+import { clip } from "./support/Live.ts"
+
+const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+
+/** What runs is what is built. */
+beforeAll(async () => {
+  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
+}, 120_000)
+
+interface Program {
+  readonly process: ChildProcess
+  readonly output: () => string
+  readonly errors: () => string
+  /** Once the program has said it. */
+  readonly says: (what: RegExp) => Promise<RegExpExecArray>
+  readonly ended: Promise<number | string>
+}
+
+let directory: string
+let running: Array<Program>
+let closing: Array<() => Promise<unknown>>
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "offhook-"))
+  running = []
+  closing = []
+})
+
+afterEach(async () => {
+  for (const { ended, process } of running) {
+    process.kill("SIGKILL")
+    await ended
+  }
+  for (const close of closing) await close()
+  rmSync(directory, { recursive: true })
+})
+
+/** In an empty directory, with an environment that holds nothing but what is given. */
+const offhook = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): Program => {
+  const child = spawn(process.execPath, [main, ...args], { cwd: directory, env: { PATH: process.env["PATH"], ...env } })
+  const ended = new Promise<number | string>((resolve) => {
+    child.once("close", (status, signal) => resolve(status ?? signal ?? "?"))
+  })
+  let output = ""
+  let errors = ""
+  const listeners = new Set<() => void>()
+  const heard = (add: (text: string) => void) => (chunk: Buffer) => {
+    add(chunk.toString())
+    for (const listener of listeners) listener()
+  }
+  child.stdout.on(
+    "data",
+    heard((text) => (output += text))
+  )
+  child.stderr.on(
+    "data",
+    heard((text) => (errors += text))
+  )
+  const program: Program = {
+    process: child,
+    output: () => output,
+    errors: () => errors,
+    says: (what) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = what.exec(output) ?? what.exec(errors)
+          if (found === null) return
+          listeners.delete(look)
+          resolve(found)
+        }
+        listeners.add(look)
+        look()
+        void ended.then((status) =>
+          reject(new Error(`ended with ${status}, and never said ${what}: ${output}${errors}`))
+        )
+      }),
+    ended
+  }
+  running.push(program)
+  return program
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+/** A model that greets and then goes on for 8 s. */
+const modelServer = async (): Promise<string> => {
+  const plan: Brain.Plan = { parts: [Brain.say(clip("agent-opening-hours"))] }
+  const model = await ModelServer.start({ brain: Brain.scripted([plan]) })
+  closing.push(model.close)
+  return model.url
+}
+
+const served = async () => {
+  const port = await freePort()
+  const url = await modelServer()
+  const server = offhook(["serve"], { OPENAI_API_KEY: "sk-test", OPENAI_REALTIME_URL: url, PORT: String(port) })
+  await server.says(/listening/)
+  return { server, port, webhookUrl: `http://127.0.0.1:${port}/incoming-call` }
+}
+
+/** A call is placed, and the agent's voice is heard. */
+const talking = async (webhookUrl: string): Promise<void> => {
+  const end = new AbortController()
+  let result: Promise<CarrierClient.CallResult> | undefined
+  await new Promise<void>((resolve) => {
+    result = CarrierClient.placeCall({
+      webhookUrl,
+      script: [Caller.hangUp(Caller.after(25_000))],
+      signal: end.signal,
+      onTrace: ({ _tag }) => {
+        if (_tag === "AudioStarted") resolve()
+      }
+    })
+  })
+  closing.push(async () => {
+    end.abort()
+    await result
+  })
+}
+
+/** A carrier whose stream begins, and that then reads nothing more: not even that it is to close. */
+const mute = async (port: number): Promise<void> => {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/media-stream`)
+  closing.push(async () => socket.terminate())
+  await once(socket, "open")
+  const [callSid, streamSid] = [`CA${"1".repeat(32)}`, `MZ${"1".repeat(32)}`]
+  const mediaFormat = { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 }
+  const start = { accountSid: "AC1", callSid, streamSid, tracks: ["inbound"], mediaFormat, customParameters: {} }
+  socket.send(JSON.stringify({ event: "connected", protocol: "Call", version: "1.0.0" }))
+  socket.send(JSON.stringify({ event: "start", sequenceNumber: "1", streamSid, start }))
+  socket.pause()
+}
+
+describe("configuration", () => {
+  it("without a key nothing is served: 78, with or without `serve`", async () => {
+    for (const args of [[], ["serve"]]) {
+      const program = offhook(args)
+      assert.strictEqual(await program.ended, 78)
+      assert.match(program.errors(), /OPENAI_API_KEY is not set/)
+      assert.strictEqual(program.output(), "")
+    }
+  })
+
+  it("every problem is told at once, those of the agent file too", async () => {
+    writeFileSync(join(directory, "agent.json"), `{ "voise": "marin", "turns": "caller" }`)
+    const program = offhook(["serve"], {
+      PORT: "http",
+      OPENAI_REALTIME_URL: "https://example.com",
+      TWILIO_ACCOUNT_SID: "AC12",
+      TWILIO_AUTH_TOKEN: "7f3a9c0d",
+      OFFHOOK_AGENT: "agent.json"
+    })
+    assert.strictEqual(await program.ended, 78)
+    for (const name of [
+      "OPENAI_API_KEY",
+      "PORT",
+      "OPENAI_REALTIME_URL",
+      "TWILIO_ACCOUNT_SID",
+      "PUBLIC_URL",
+      "agent.json: voise",
+      "agent.json: turns"
+    ]) {
+      assert.match(program.errors(), new RegExp(`^  ${name} `, "m"))
+    }
+    assert.match(program.errors(), /did you mean "voice"/)
+    assert.notInclude(program.errors(), "7f3a9c0d")
+  })
+
+  it("`.env` is read, and the environment wins", async () => {
+    writeFileSync(join(directory, ".env"), "OPENAI_API_KEY=sk-test\nPORT=nonsense\n")
+    const port = await freePort()
+    const program = offhook([], { PORT: String(port) })
+    await program.says(/listening/)
+    const response = await fetch(`http://127.0.0.1:${port}/`)
+    assert.strictEqual(response.status, 200)
+    assert.strictEqual(response.headers.get("content-type"), "application/json")
+    const { uptime, ...health } = (await response.json()) as { readonly uptime: number }
+    const version = (
+      JSON.parse(readFileSync(join(root, "packages/server/package.json"), "utf8")) as { version: string }
+    ).version
+    assert.deepStrictEqual(health, { status: "ok", version, calls: 0 } as never)
+    assert.isTrue(Number.isInteger(uptime) && uptime >= 0)
+    program.process.kill("SIGTERM")
+    assert.strictEqual(await program.ended, 0)
+  })
+
+  it("a simulated model is no answer to a Twilio account", async () => {
+    const program = offhook(["start"], { TWILIO_AUTH_TOKEN: "7f3a9c0d" })
+    assert.strictEqual(await program.ended, 78)
+    assert.match(program.errors(), /a simulated model never answers a public number/)
+  })
+
+  it("`--real` needs a key", async () => {
+    const program = offhook(["start", "--real"])
+    assert.strictEqual(await program.ended, 78)
+    assert.match(program.errors(), /OPENAI_API_KEY is not set, but --real/)
+  })
+
+  it("a port that is taken is said so, with what to do: 69", async () => {
+    const other = createServer().listen(0, "127.0.0.1")
+    await once(other, "listening")
+    closing.push(() => once(other.close(), "close"))
+    const port = String((other.address() as AddressInfo).port)
+    for (const [command, env] of [
+      ["serve", { OPENAI_API_KEY: "sk-test" }],
+      ["start", {}]
+    ] as const) {
+      const program = offhook([command], { ...env, PORT: port })
+      assert.strictEqual(await program.ended, 69)
+      assert.match(program.errors(), new RegExp(`127.0.0.1:${port} is already in use: .*set PORT`))
+    }
+  })
+
+  it("wrong arguments: 64; --version and --help: 0, without colours in a file", async () => {
+    const wrong = offhook(["serf"])
+    assert.strictEqual(await wrong.ended, 64)
+    const help = offhook(["--help"])
+    assert.strictEqual(await help.ended, 0)
+    for (const name of ["serve", "start", "demo", "replay"]) assert.include(help.output(), `- ${name}`)
+    assert.notInclude(help.output(), "\u001b")
+    const version = offhook(["--version"])
+    assert.strictEqual(await version.ended, 0)
+    assert.match(version.output(), /^\d+\.\d+\.\d+$/m)
+  })
+})
+
+describe("signals", () => {
+  it("SIGTERM in the middle of a call: the call ends politely, and the program with 0", async () => {
+    const { server, webhookUrl } = await served()
+    await talking(webhookUrl)
+    server.process.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 0)
+    assert.match(server.output(), /"outcome":"shutdown"/)
+    const [recording] = readdirSync(join(directory, "recordings"))
+    const lines = readFileSync(join(directory, "recordings", recording ?? ""), "utf8")
+      .trim()
+      .split("\n")
+    assert.deepInclude(JSON.parse(lines.at(-1) ?? ""), { end: "complete" })
+  })
+
+  it("two SIGINTs 100 ms apart are one; the server does not wait for ever for a peer that is mute", async () => {
+    const { port, server } = await served()
+    await mute(port)
+    await server.says(/call started/)
+    server.process.kill("SIGINT")
+    // Time itself is under test here.
+    await setTimeout(100)
+    assert.isNull(server.process.exitCode, "the call holds it")
+    server.process.kill("SIGINT")
+    assert.strictEqual(await server.ended, 0)
+    assert.match(server.output(), /"outcome":"shutdown"/)
+  })
+
+  it("a second SIGINT after that is meant: the program ends at once", async () => {
+    const { port, server } = await served()
+    await mute(port)
+    await server.says(/call started/)
+    server.process.kill("SIGINT")
+    await setTimeout(700)
+    assert.isNull(server.process.exitCode, "the call holds it")
+    server.process.kill("SIGINT")
+    assert.strictEqual(await server.ended, 130)
+  })
+
+  it("every log line is one line of JSON where no terminal is, and is there once", async () => {
+    const { server, webhookUrl } = await served()
+    await talking(webhookUrl)
+    server.process.kill("SIGTERM")
+    await server.ended
+    const lines = server.output().trim().split("\n")
+    const messages = lines.map((line) => (JSON.parse(line) as { message: string }).message)
+    assert.deepStrictEqual(messages, ["listening", "call started", "call ended"])
+  })
+})
+
+describe("the simulated call", () => {
+  it("`demo` tells it, leaves recording and sound, and ends by itself; `replay` finds it the same", async () => {
+    const demo = offhook(["demo"], { OPENAI_API_KEY: "sk-test-0123456789" })
+    assert.strictEqual(await demo.ended, 0)
+    const story = demo.output()
+    assert.strictEqual(demo.errors(), "")
+    for (const line of [
+      /Simulated: the phone network, the caller and the model/,
+      /agent {3}“Hello, this is Luigi's restaurant. How can I help you\?” {2}\[first word after 0\.\d\d s]/,
+      /caller {2}“Hi! What are your opening hours, please\?”/,
+      /cut {5}after 3\.\d\d s of 7\.79 s: the caller heard “We open Tuesday to Sunday\. Lunch/,
+      /\[silent 0\.\d\d s after the caller began]/,
+      /outcome {4}agent hung up/,
+      /with the real model \$0\.\d+, simulated: nothing/
+    ]) {
+      assert.match(story.replace(/\n +/g, " "), line)
+    }
+    assert.notInclude(story, "\u001b")
+    const recordings = readdirSync(join(directory, "recordings")).sort()
+    assert.strictEqual(recordings.length, 2)
+    const [recording = "", sound = ""] = recordings
+    assert.match(recording, /^CA[0-9a-f]{32}\.jsonl$/)
+    assert.strictEqual(sound, recording.replace("jsonl", "wav"))
+    assert.include(story, `npm run replay -- recordings/${recording}`)
+
+    const file = join("recordings", recording)
+    const same = offhook(["replay", file])
+    assert.strictEqual(await same.ended, 0)
+    assert.match(same.output(), /: the same \d+ commands from \d+ events/)
+
+    writeFileSync(join(directory, "agent.json"), `{ "turns": "machine", "interruptAfterMs": 3000 }`)
+    const whatIf = offhook(["replay", "--what-if", "agent.json", file])
+    assert.strictEqual(await whatIf.ended, 0)
+    assert.match(whatIf.output(), /would have been different|there would have been/)
+
+    const lines = readFileSync(join(directory, file), "utf8").split("\n")
+    const cleared = lines.findIndex((line) => line.startsWith('{"c":"Clear"'))
+    assert.isAbove(cleared, 0)
+    lines[cleared] = lines[cleared]?.replace('"stream":0', '"stream":1') ?? ""
+    writeFileSync(join(directory, "other.jsonl"), lines.join("\n"))
+    const different = offhook(["replay", file, "other.jsonl"])
+    assert.strictEqual(await different.ended, 1)
+    assert.match(different.output(), /other\.jsonl: different\n.*\n.*recorded: .*Clear/)
+
+    const missing = offhook(["replay", "nowhere.jsonl"])
+    assert.strictEqual(await missing.ended, 66)
+  }, 90_000)
+
+  it("`start` with a key alone simulates, and says so; only this machine is answered; Ctrl-C ends it, and the call", async () => {
+    const port = await freePort()
+    const start = offhook(["start"], { OPENAI_API_KEY: "sk-test", PORT: String(port), HOST: "0.0.0.0" })
+    await start.says(/OPENAI_API_KEY is set and was not used/)
+    await start.says(/“Hello, this is Luigi's restaurant/)
+    // fetch would not let the host be chosen.
+    const webhook = async (host: string) => {
+      const path = "/incoming-call?CallSid=CA1"
+      const asking = request({ host: "127.0.0.1", port, path, headers: { host }, agent: false }).end()
+      const [response] = (await once(asking, "response")) as [IncomingMessage]
+      response.resume()
+      return response.statusCode
+    }
+    assert.strictEqual(await webhook("offhook.example.com"), 403)
+    assert.strictEqual(await webhook(`localhost:${port}`), 200)
+    start.process.kill("SIGINT")
+    assert.strictEqual(await start.ended, 0)
+    assert.match(start.output(), /over: shutdown/)
+  })
+
+  it("`start --real` with a key alone places the call to the model of the configuration", async () => {
+    const url = await modelServer()
+    const start = offhook(["start", "--real"], { OPENAI_API_KEY: "sk-test", OPENAI_REALTIME_URL: url, PORT: "0" })
+    await start.says(/Real: OpenAI's model/)
+    await start.says(/agent {3}“We open Tuesday/)
+    start.process.kill("SIGINT")
+    assert.strictEqual(await start.ended, 0)
+  })
+
+  it("`start` with a key and a Twilio account is the real server, and places no call", async () => {
+    const port = await freePort()
+    const start = offhook(["start"], {
+      OPENAI_API_KEY: "sk-test",
+      TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,
+      TWILIO_AUTH_TOKEN: "7f3a9c0d",
+      PUBLIC_URL: "https://voice.example.com",
+      PORT: String(port),
+      HOST: "127.0.0.1"
+    })
+    await start.says(/"webhook":"https:\/\/voice\.example\.com\/incoming-call"/)
+    const unsigned = await fetch(`http://127.0.0.1:${port}/incoming-call`, { method: "POST" })
+    assert.strictEqual(unsigned.status, 403)
+    start.process.kill("SIGTERM")
+    assert.strictEqual(await start.ended, 0)
+    assert.notMatch(start.output(), /Simulated|call started/)
+  })
+})
