@@ -51,15 +51,11 @@ describe("what is made from the code", () => {
     }
   })
 
-  it("`.env.example` names what is read, and nothing else", () => {
-    const named = matches(read(".env.example"), /^#?([A-Z][A-Z0-9_]+)=/gm)
-    const known: ReadonlyArray<string> = AppConfig.fields.map(({ name }) => name)
-    assert.isAtLeast(named.length, 8)
-    assert.deepStrictEqual(
-      named.filter((name) => !known.includes(name)),
-      []
-    )
-    assert.deepStrictEqual([...new Set(named)], named)
+  it("`.env.example` names every variable that is read, with its default, and nothing else", () => {
+    const lines = [...read(".env.example").matchAll(/^#?([A-Z][A-Z0-9_]+)=(.*)$/gm)]
+    const named = lines.map(([, name = "", value = ""]) => [name, value] as const)
+    const known = AppConfig.fields.map(({ default: value, name }) => [name, value ?? ""] as const)
+    assert.deepStrictEqual([...named].sort(), [...known].sort())
   })
 
   it("the example agents are sound", () => {
