@@ -121,7 +121,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const recorder = yield* recorderOf(options, call)
     const lines = yield* Mailbox.make<string>()
     let waiting = 0
-    let dropped = 0
+    let overflowed = false
     let file: string | null = null
     let failed = false
 
@@ -132,9 +132,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
         lines.unsafeOffer(text)
         return
       }
-      const lost = text.split("\n").length - 1
-      dropped += lost
-      recorder.gap(lost)
+      overflowed = !failed
+      recorder.gap(text.split("\n").length - 1)
     }
 
     const write = Effect.gen(function* () {
@@ -167,7 +166,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           yield* Effect.logError("the recording is not whole: the disk did not answer")
           yield* Fiber.interruptFork(writer)
         }
-        if (dropped > 0) yield* Effect.logWarning(`the recording is not whole: ${dropped} lines were dropped`)
+        if (overflowed) yield* Effect.logWarning("the recording is not whole: the disk did not keep up")
       })
     )
     return {
