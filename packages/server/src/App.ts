@@ -42,7 +42,7 @@ export interface Options {
 }
 
 /** For live calls, when the server stops: under the 10 s after which `docker stop` kills. */
-export const DRAIN_TIMEOUT = Duration.seconds(5)
+const DRAIN_TIMEOUT = Duration.seconds(5)
 
 export const layer = (
   options: Options

@@ -18,6 +18,7 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -53,7 +54,13 @@ const serving = Effect.gen(function* () {
     )
   )
   return yield* Layer.launch(Layer.provide(Layer.effectDiscard(told), app))
-}).pipe(Effect.provide(logs("stdout", LogLevel.Info)))
+}).pipe(Effect.provide(logs("stdout")))
+
+/** Warnings and worse, unless `--log-level` says otherwise. */
+const quieter = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
+    Logger.withMinimumLogLevel(effect, level === LogLevel.Info ? LogLevel.Warning : level)
+  )
 
 /** The story is what a person reads; the log beside it tells only what went wrong. */
 const simulating = (mode: Exclude<Startup.Mode, { readonly _tag: "Real" }>, keep: boolean) =>
@@ -62,7 +69,7 @@ const simulating = (mode: Exclude<Startup.Mode, { readonly _tag: "Real" }>, keep
       yield* Demo.run({ mode, tools, keep })
       if (keep) yield* Effect.never
     })
-  ).pipe(Effect.provide(logs("stderr", LogLevel.Warning)))
+  ).pipe(quieter, Effect.provide(logs("stderr")))
 
 const serve = Command.make("serve", {}, () => serving).pipe(
   Command.withDescription("Answer calls. Configured by the environment and .env alone; also what no subcommand does.")
@@ -152,9 +159,7 @@ export const main = (argv: ReadonlyArray<string>) =>
       FileUnusable: ({ message }) => quit(STATUS.unusable, message)
     }),
     Effect.tapErrorCause((cause) =>
-      Cause.isDie(cause)
-        ? Effect.provide(Effect.logFatal("a fault of Offhook", cause), logs("stderr", LogLevel.Info))
-        : Effect.void
+      Cause.isDie(cause) ? Effect.provide(Effect.logFatal("a fault of Offhook", cause), logs("stderr")) : Effect.void
     ),
     Effect.provide(NodeContext.layer)
   )
@@ -174,7 +179,7 @@ const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
 }
 
 /** For a person at a terminal readable lines, for everybody else JSON. */
-function logs(where: "stderr" | "stdout", least: LogLevel.LogLevel): Layer.Layer<never> {
+function logs(where: "stderr" | "stdout"): Layer.Layer<never> {
   const output = process[where]
   const readable = output.isTTY === true && process.env["NODE_ENV"] !== "production"
   const logger = readable
@@ -182,5 +187,5 @@ function logs(where: "stderr" | "stdout", least: LogLevel.LogLevel): Layer.Layer
     : where === "stderr"
       ? Logger.withConsoleError(Logger.jsonLogger)
       : Logger.withConsoleLog(Logger.jsonLogger)
-  return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(least))
+  return Logger.replace(Logger.defaultLogger, logger)
 }

@@ -8,12 +8,9 @@ import { constants } from "node:os"
 import * as Effect from "effect/Effect"
 
 /** ms. npm passes a signal on within a few; a person needs longer to mean it. */
-export const TOGETHER = 500
+const TOGETHER = 500
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
-
-/** Whether a signal at `now` (ms) is a second wish. */
-export const isAnother = (first: number, now: number): boolean => now - first > TOGETHER
 
 /** Until the process ends: `runMain` takes its own listeners away at the first signal. */
 export const listen: Effect.Effect<void> = Effect.sync(() => {
@@ -22,7 +19,7 @@ export const listen: Effect.Effect<void> = Effect.sync(() => {
     process.on(signal, () => {
       const now = performance.now()
       if (first === undefined) first = now
-      else if (isAnother(first, now)) process.exit(128 + constants.signals[signal])
+      else if (now - first > TOGETHER) process.exit(128 + constants.signals[signal])
     })
   }
 })

@@ -243,7 +243,7 @@ export const summarize = (
 }
 
 /** Of ms, as seconds: "0.71 s". */
-export const seconds = (ms: number, digits = 2): string => `${(ms / 1000).toFixed(digits)} s`
+const seconds = (ms: number, digits = 2): string => `${(ms / 1000).toFixed(digits)} s`
 
 const middleAndWorst = (ms: ReadonlyArray<number>): string => {
   const sorted = [...ms].sort((a, b) => a - b)

@@ -5,10 +5,11 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { AgentFile, AppConfig } from "@offhook/adapters"
+import * as Deadlines from "../../core/src/call/Deadlines.ts"
+import * as Limits from "../../core/src/Limits.ts"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), "utf8")
-const load = (path: string) => import(new URL(`../../../${path}`, import.meta.url).href)
 
 const markdown = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder))
@@ -36,12 +37,12 @@ const anchors = (text: string): ReadonlyArray<string> =>
 
 describe("what is made from the code", () => {
   it("is up to date: `npm run docs` would change nothing", async () => {
-    const docs = await load("scripts/docs.mjs")
+    const docs = await import(new URL("../../../scripts/docs.mjs", import.meta.url).href)
     const sources = {
       fields: AppConfig.fields,
       agentSchema: AgentFile.jsonSchema,
-      deadlines: (await load("packages/core/src/call/Deadlines.ts")).table,
-      limits: await load("packages/core/src/Limits.ts"),
+      deadlines: Deadlines.table,
+      limits: Limits,
       read
     }
     for (const document of docs.documents as ReadonlyArray<string>) {

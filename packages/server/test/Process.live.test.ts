@@ -263,13 +263,15 @@ describe("signals", () => {
   })
 
   it("two SIGINTs 100 ms apart are one; the server does not wait for ever for a peer that is mute", async () => {
-    const { port, server } = await served()
+    const { port, server, webhookUrl } = await served()
     await mute(port)
     await server.says(/call started/)
     server.process.kill("SIGINT")
     // Time itself is under test here.
     await setTimeout(100)
     assert.isNull(server.process.exitCode, "the call holds it")
+    const answer = await fetch(webhookUrl, { method: "POST", body: new URLSearchParams({ CallSid: "CA2" }) })
+    assert.match(await answer.text(), /<Response><Say>.*<\/Say><Hangup\/>/, "callers hear that nobody is there")
     server.process.kill("SIGINT")
     assert.strictEqual(await server.ended, 0)
     assert.match(server.output(), /"outcome":"shutdown"/)

@@ -152,7 +152,7 @@ const closing = <S extends { readonly close: () => Promise<void> }>(start: () =>
   Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))
 
 /** Of loopback; where a URL must be known before the server is there. */
-export const freePort = Effect.async<number>((resume) => {
+const freePort = Effect.async<number>((resume) => {
   const server = Net.createServer().listen(0, "127.0.0.1", () => {
     const { port } = server.address() as Net.AddressInfo
     server.close(() => resume(Effect.succeed(port)))
