@@ -4,7 +4,7 @@
  * What stands between `<!-- docs: NAME -->` and `<!-- /docs -->` is made here; a test (packages/server/test/Docs.test.ts)
  * fails where it is not what would be made now.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, install, root, sequence } from "./workspace.mjs"
@@ -18,9 +18,10 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
  * @property {(path: string) => string} read a file of the repository
+ * @property {(folder: string) => ReadonlyArray<string>} list names of the files in a folder of the repository
  */
 
-export const documents = ["README.md", "docs/ARCHITECTURE.md"]
+export const documents = ["README.md", "docs/ARCHITECTURE.md", "docs/decisions/README.md"]
 
 const BLOCK = /(<!-- docs: ([^>]+?) -->\n)[\s\S]*?(<!-- \/docs -->)/g
 
@@ -47,6 +48,8 @@ const made = (name, sources) => {
       return agent(sources.agentSchema)
     case "deadlines":
       return deadlines(sources)
+    case "decisions":
+      return decisions(sources)
     case "quote":
       return quote(path ?? "", sources.read)
     default:
@@ -144,6 +147,17 @@ const deadlines = ({ deadlines, limits: l }) => {
   )
 }
 
+/** @param {Sources} sources */
+const decisions = ({ list, read }) =>
+  list("docs/decisions")
+    .filter((name) => /^\d{3}-/.test(name))
+    .sort()
+    .map((name) => {
+      const title = /^# \d+[.:] (.+)$/m.exec(read(`docs/decisions/${name}`))?.[1] ?? name
+      return `- [${name.slice(0, 3)}](${name}): ${title.charAt(0).toUpperCase()}${title.slice(1)}`
+    })
+    .join("\n")
+
 /** @param {number | undefined} value */
 const ms = (value) => {
   if (value === undefined) throw new Error("a limit that scripts/docs.mjs names is gone")
@@ -167,6 +181,9 @@ const table = (head, rows) =>
 /** @param {string} text */
 const cell = (text) => text.replaceAll("|", "\\|")
 
+/** @param {string} folder */
+const list = (folder) => readdirSync(join(root, folder))
+
 /** @param {string} path */
 const read = (path) => readFileSync(join(root, path), "utf8")
 
@@ -181,7 +198,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     agentSchema: AgentFile.jsonSchema,
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
-    read
+    read,
+    list
   }
   for (const document of documents) {
     const before = read(document)

@@ -43,7 +43,8 @@ describe("what is made from the code", () => {
       agentSchema: AgentFile.jsonSchema,
       deadlines: Deadlines.table,
       limits: Limits,
-      read
+      read,
+      list: (folder: string) => readdirSync(join(root, folder))
     }
     for (const document of docs.documents as ReadonlyArray<string>) {
       const text = read(document)
