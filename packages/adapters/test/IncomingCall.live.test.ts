@@ -56,8 +56,7 @@ describe("the webhook, with Twilio tokens", () => {
       Effect.gen(function* () {
         const model = yield* Peers.model()
         const server = yield* Server.make({ modelUrl: model.url, tokens: [TOKEN], publicUrl: PUBLIC_URL })
-        const refused = yield* Effect.exit(Peers.carrier(server.port, CALL))
-        assert.include(String(refused), "Unexpected server response: 403")
+        assert.include(yield* refusal(Peers.carrier(server.port, CALL)), "Unexpected server response: 403")
 
         const strange = yield* Peers.carrier(server.port, CALL, { headers: signedUpgrade })
         strange.start()
