@@ -119,6 +119,19 @@ describe("what the documents name", () => {
     assert.include(read("README.md"), `\n## ${heading}\n`)
   })
 
+  it("what the README says one will hear or read is what is said", () => {
+    const said = {
+      "the signature is missing or wrong": "packages/adapters/src/twilio/IncomingCall.ts",
+      "This call ends here": "packages/core/src/twilio/TwiML.ts",
+      "model refused": "packages/core/src/Command.ts",
+      "model lost": "packages/core/src/Command.ts"
+    }
+    for (const [words, source] of Object.entries(said)) {
+      assert.include(read("README.md"), words)
+      assert.include(read(source), words, source)
+    }
+  })
+
   it("npm scripts and scripts are there", () => {
     const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: Record<string, string> }
     for (const document of documents) {
