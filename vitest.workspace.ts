@@ -31,11 +31,22 @@ const coreOnTheEdge = {
   }
 }
 
+/** Calls in real time need the machine: after everything else, one file after another. */
+const alone = (one: ReturnType<typeof project>) => ({
+  ...one,
+  test: {
+    ...one.test,
+    sequence: { groupOrder: 1 },
+    pool: "forks" as const,
+    poolOptions: { forks: { singleFork: true } }
+  }
+})
+
 export default defineWorkspace([
   project("core"),
   coreOnTheEdge,
   project("adapters"),
   project("simulator"),
-  project("server"),
-  project("examples", "examples", "*/*.test.ts")
+  alone(project("server")),
+  alone(project("examples", "examples", "*/*.test.ts"))
 ])
