@@ -1,0 +1,136 @@
+/**
+ * What really happened in a call of the world: read from the carrier's line and ear and from the strict model, never
+ * from the machine's own books.
+ *
+ * The agent's audio must be recognisable for that: give every item audio of its own (`signed`).
+ */
+import { type Conversation, G711, type SimCarrier, type World } from "@offhook/simulator"
+import { assert } from "vitest"
+
+/** One spoken item: what the model generated and remembers, and what became of it at the caller's ear. */
+export interface Spoken {
+  readonly id: string
+  readonly generatedMs: number
+  /** What the model believes was heard: all of it, unless it was told otherwise. */
+  readonly believedMs: number
+  readonly isTold: boolean
+  readonly heardMs: number
+  /** When its last byte was heard, and when the carrier discarded the rest, ms; -Infinity where that never happened. */
+  readonly heardUntil: number
+  readonly clearedAt: number
+  readonly isCut: boolean
+}
+
+/** Audio that differs from all other audio in the lowest bit of its bytes: inaudible, and enough to recognise it. */
+export const signed = (audio: Uint8Array, signature: number): Uint8Array =>
+  audio.map((byte, index) => byte ^ (Math.imul(index + 1, Math.imul(signature + 1, 0x9e3779b1) | 1) >>> 31))
+
+/**
+ * All items with audio, in order of the conversation. Fails where a byte reaches the carrier that no item has there, or
+ * where the ear hears a byte twice, too late or in another order.
+ */
+export const spoken = ({ models, carrier }: World.World): ReadonlyArray<Spoken> => {
+  const items = models.flatMap((model) => model.items.flatMap(withAudio))
+  const books = items.map(() => ({ sent: 0, heard: 0, heardUntil: -Infinity, clearedAt: -Infinity }))
+  let current = 0
+  for (const { payload, heard, until, clearedAt } of messages(carrier.ear)) {
+    const continues = holds(items[current]?.clip, payload, books[current]?.sent ?? 0)
+    if (!continues) current = items.findIndex(({ clip }, index) => index > current && holds(clip, payload, 0))
+    const book = books[current]
+    assert.isDefined(book, "the carrier received audio that no item has at this place")
+    assert.isTrue(continues || book.sent === 0, "an item begins twice")
+    if (heard > 0) {
+      assert.strictEqual(book.heard, book.sent, "the ear heard an item with a hole in it")
+      book.heard += heard
+      book.heardUntil = until
+    }
+    book.sent += payload.length
+    book.clearedAt = Math.max(book.clearedAt, clearedAt)
+  }
+  return items.map(({ id, isDeleted, generatedMs, keptMs }, index) => {
+    const { heard = 0, heardUntil = -Infinity, clearedAt = -Infinity } = books[index] ?? {}
+    return {
+      id,
+      generatedMs,
+      believedMs: isDeleted ? 0 : (keptMs ?? generatedMs),
+      isTold: isDeleted || keptMs !== null,
+      heardMs: heard / G711.BYTES_PER_MS,
+      heardUntil,
+      clearedAt,
+      isCut: clearedAt > -Infinity
+    }
+  })
+}
+
+const withAudio = (item: Conversation.Item) =>
+  item.content.flatMap((part) =>
+    part.type === "output_audio" ? [{ id: item.id, isDeleted: item.deleted, ...part }] : []
+  )
+
+const holds = (clip: Uint8Array | undefined, part: Uint8Array, at: number): boolean =>
+  clip !== undefined && Buffer.compare(clip.subarray(at, at + part.length), part) === 0
+
+interface Message {
+  readonly payload: Uint8Array
+  /** Bytes. */
+  readonly heard: number
+  readonly until: number
+  readonly clearedAt: number
+}
+
+/** The media messages of the carrier's only stream, put together from what was heard of them and what was cleared. */
+const messages = (ear: SimCarrier.Ear): ReadonlyArray<Message> => {
+  const found: Array<Message> = []
+  let [heard, cleared] = [0, 0]
+  while (heard < ear.heard.length || cleared < ear.cleared.length) {
+    const index = found.length
+    const first = ear.heard[heard]?.message === index ? ear.heard[heard++] : undefined
+    const rest = ear.cleared[cleared]?.message === index ? ear.cleared[cleared++] : undefined
+    assert.isTrue(first !== undefined || rest !== undefined, `message ${index} is neither heard nor cleared in order`)
+    assert.strictEqual(first?.from ?? 0, 0)
+    assert.strictEqual(rest?.from ?? 0, rest === undefined ? 0 : (first?.to ?? 0))
+    found.push({
+      payload: Buffer.concat([first?.payload ?? nothing, rest?.payload ?? nothing]),
+      heard: first?.payload.length ?? 0,
+      until: first === undefined ? -Infinity : first.at + first.payload.length / G711.BYTES_PER_MS,
+      clearedAt: rest?.clearedAt ?? -Infinity
+    })
+  }
+  return found
+}
+
+const nothing = new Uint8Array(0)
+
+/**
+ * How many of the caller's frames reached the model. Fails where a byte arrived that the caller did not send: between
+ * two frames there is silence as long as the frames that the carrier left out, `gapFilledMs` at most, and where media
+ * stopped in the caller's speech `speechGapFilledMs` ahead of that; there is none where no frame was left out.
+ */
+export const framesReceived = ({ models, carrier }: World.World): number => {
+  const received = models[0]?.received.bytes() ?? nothing
+  let position = 0
+  let expected = carrier.sent[0]?.timestamp ?? 0
+  for (const [index, { payload, timestamp }] of carrier.sent.entries()) {
+    if (position === received.length) return index
+    const missingMs = timestamp - expected
+    const ahead = missingMs >= speechGapMs ? [0, speechGapFilledMs] : [0]
+    const filling = ahead
+      .map((ms) => (ms + Math.min(Math.max(0, missingMs - ms), gapFilledMs)) * G711.BYTES_PER_MS)
+      .find((bytes) => isSilent(received, position, position + bytes) && holds(received, payload, position + bytes))
+    if (filling === undefined && isSilent(received, position, received.length)) return index
+    assert.isDefined(filling, `frame ${index} is not what the model hears next`)
+    position += filling + payload.length
+    expected = timestamp + payload.length / G711.BYTES_PER_MS
+  }
+  assert.isTrue(isSilent(received, position, received.length), "the model heard more than the caller said")
+  return carrier.sent.length
+}
+
+const gapFilledMs = 10_000
+const speechGapMs = 750
+const speechGapFilledMs = 1_000
+
+const isSilent = (bytes: Uint8Array, from: number, to: number): boolean => {
+  for (let index = from; index < to; index++) if (bytes[index] !== G711.SILENCE) return false
+  return to <= bytes.length
+}
