@@ -195,7 +195,10 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
           log(Effect.logDebug(`note: ${command.note.what}`))
           return
         case "Reacted":
+          log(Effect.logDebug(`${command.to} after ${command.ms} ms`))
+          return
         case "Settled":
+          log(Effect.logDebug(`turn of the ${command.turn.speaker} settled`))
           return
         case "Ended": {
           const { costUsd, durationMs, interruptions, outcome, responses } = command.summary

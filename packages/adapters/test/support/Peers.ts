@@ -34,7 +34,7 @@ export interface ModelServer {
   readonly sockets: ReadonlySet<Net.Socket>
 }
 
-export const MULAW = {
+const MULAW = {
   audio: { input: { format: { type: "audio/pcmu" } }, output: { format: { type: "audio/pcmu" } } }
 }
 
@@ -82,7 +82,6 @@ export const model = (onEvent: (peer: ModelPeer, event: Json) => void = () => {}
       })
   )
 
-export const SILENCE = Buffer.alloc(160, 0xff).toString("base64")
 export const SPEECH = Buffer.alloc(160, 0x10).toString("base64")
 
 export interface CarrierPeer {
