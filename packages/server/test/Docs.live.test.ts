@@ -29,9 +29,8 @@ const run = async (command: string, args: ReadonlyArray<string>, cwd: string) =>
 }
 
 describe("the README's commands", () => {
-  const replays = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^npm run replay -- .+$/gm)].map(
-    ([command]) => command
-  )
+  const readme = readFileSync(join(root, "README.md"), "utf8")
+  const replays = [...readme.matchAll(/^npm run replay -- .+$/gm)].map(([command]) => command)
 
   it("there are two replays", () => assert.lengthOf(replays, 2))
 
@@ -44,6 +43,23 @@ describe("the README's commands", () => {
       if (command.includes("--what-if")) assert.include(output, "there would have been 1 interruption instead of 0")
     })
   }
+
+  it("EXACTNESS_SEEDS=6 npm test …: the README's figures are those of this version", { timeout: 180_000 }, async () => {
+    const command = readme.match(/^EXACTNESS_SEEDS=6 npm test .+$/m)?.[0] ?? "false"
+    const { output, status } = await run("sh", ["-c", command], root)
+    assert.strictEqual(status, 0, output)
+    const rows = [...readme.matchAll(/^\| (\d+) ms \| (\d+) \| ([\d.]+) ms \| ([\d.]+) ms \|$/gm)]
+    assert.lengthOf(rows, 3)
+    for (const [, roundTrip, cuts, median, maximum] of rows) {
+      const line = output.match(
+        new RegExp(`round trip ${roundTrip} ms: (\\d+) cuts, median ([\\d.]+) ms, maximum ([\\d.]+) ms`)
+      )
+      const said = `round trip ${roundTrip} ms: the README says ${cuts} cuts, ${median} and ${maximum} ms, measured is ${line?.[0]}`
+      assert.closeTo(Number(line?.[1]), Number(cuts), 15, said)
+      assert.closeTo(Number(line?.[2]), Number(median), 1.5, said)
+      assert.closeTo(Number(line?.[3]), Number(maximum), 5, said)
+    }
+  })
 
   it("cp .env.example .env, and nothing filled in: the server says what is missing", { timeout: 60_000 }, async () => {
     const directory = mkdtempSync(join(tmpdir(), "offhook-docs-"))

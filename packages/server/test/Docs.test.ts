@@ -160,6 +160,10 @@ const commands: Readonly<Record<string, { readonly by: string; readonly as: stri
     by: "packages/server/test/Docs.live.test.ts",
     as: "npm run replay -- "
   },
+  "EXACTNESS_SEEDS=6 npm test -- --project simulator test/Exactness": {
+    by: "packages/server/test/Docs.live.test.ts",
+    as: "EXACTNESS_SEEDS=6 npm test"
+  },
   // Programs of others, which no test starts; the same tunnel and the same services stand in the compose file.
   "cloudflared tunnel --url http://localhost:5050": { by: "compose.yaml", as: '"tunnel", "--no-autoupdate"' },
   "docker compose up -d": { by: "compose.yaml", as: "\n  offhook:\n" },
