@@ -1,9 +1,9 @@
 /**
  * The phone network, as a seeded machine without sockets and without a clock: places a call, fetches TwiML and executes
- * it, and is the far end of the Media Streams (protocols.md A and B).
+ * it, and is the far end of the Media Streams (protocols.md A and B). What goes in and comes out: CarrierProtocol.ts.
  *
- * Words: a *request* is a webhook to be fetched, a *stream* one Media Stream of the call; both are numbered from 0, and
- * an input names the one it answers, so what comes too late is recognised. The *ear* is what the caller heard.
+ * The *ear* is what the caller heard. An input names the request or stream it answers, so what comes too late is
+ * recognised.
  *
  * Times are ms on the host's clock, fractional, never decreasing. Inside, the carrier has a clock of its own
  * (`clockOffset`, `driftPpm`): media timestamps, frames and playout run on it. All records are in the host's time.
@@ -14,138 +14,13 @@
  * 4. `CallEnded` is the last output. An ended call is silent.
  */
 import * as Caller from "./Caller.ts"
+import type { Ear, EndReason, HeardSpan, Input, Output, Params, SentFrame, Trace, Warning } from "./CarrierProtocol.ts"
+import * as CarrierRequests from "./CarrierRequests.ts"
 import * as CarrierStream from "./CarrierStream.ts"
 import * as CarrierTwiml from "./CarrierTwiml.ts"
-import type { Span } from "./PlayBuffer.ts"
 import type { Random } from "./Random.ts"
 
-export type Input =
-  | { readonly _tag: "CallPlaced"; readonly at: number }
-  | {
-      readonly _tag: "WebhookAnswered"
-      readonly at: number
-      readonly request: number
-      readonly status: number
-      readonly contentType: string | undefined
-      readonly body: string
-    }
-  | { readonly _tag: "WebhookFailed"; readonly at: number; readonly request: number; readonly message: string }
-  | { readonly _tag: "SocketOpened"; readonly at: number; readonly stream: number }
-  /** No 101: `status` is what the server answered, undefined when it could not be reached. */
-  | {
-      readonly _tag: "SocketRefused"
-      readonly at: number
-      readonly stream: number
-      readonly status: number | undefined
-    }
-  | { readonly _tag: "TextReceived"; readonly at: number; readonly stream: number; readonly text: string }
-  | { readonly _tag: "BinaryReceived"; readonly at: number; readonly stream: number }
-  | {
-      readonly _tag: "SocketClosed"
-      readonly at: number
-      readonly stream: number
-      readonly code: number
-      readonly reason: string
-    }
-  /** REST `Status=completed`. */
-  | { readonly _tag: "HungUpByRest"; readonly at: number }
-  /** REST `Twiml=…`: replaces the running document. */
-  | { readonly _tag: "TwimlByRest"; readonly at: number; readonly twiml: string }
-  | { readonly _tag: "CallerHungUp"; readonly at: number }
-  | { readonly _tag: "KeyPressed"; readonly at: number; readonly digit: string }
-  | { readonly _tag: "TimeAdvanced"; readonly at: number }
-
-export type Output =
-  /** To be answered by `WebhookAnswered` or `WebhookFailed`. With GET the parameters go into the query. */
-  | {
-      readonly _tag: "PostWebhook"
-      readonly at: number
-      readonly request: number
-      readonly url: string
-      readonly method: CarrierTwiml.Method
-      readonly params: Params
-    }
-  /** A stream status callback (protocols.md A.3): no answer is waited for. */
-  | {
-      readonly _tag: "PostStatus"
-      readonly at: number
-      readonly url: string
-      readonly method: CarrierTwiml.Method
-      readonly params: Params
-    }
-  | { readonly _tag: "OpenSocket"; readonly at: number; readonly stream: number; readonly url: string }
-  | { readonly _tag: "SendText"; readonly at: number; readonly stream: number; readonly text: string }
-  | { readonly _tag: "CloseSocket"; readonly at: number; readonly stream: number; readonly code: number }
-  | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
-  | { readonly _tag: "CallEnded"; readonly at: number; readonly reason: EndReason }
-
-export type Params = Readonly<Record<string, string>>
-
-export type EndReason = "caller" | "rest" | "twiml" | "rejected" | "application-error"
-
-/** What happened, for whoever tells the call's story. Durations in ms. */
-export type Trace =
-  | { readonly _tag: "Answered" }
-  | { readonly _tag: "VerbExecuted"; readonly verb: CarrierTwiml.Verb["_tag"]; readonly detail: string }
-  | { readonly _tag: "StreamStarted"; readonly stream: number; readonly streamSid: string }
-  | { readonly _tag: "StreamEnded"; readonly stream: number; readonly by: "server" | "carrier" }
-  | { readonly _tag: "AudioStarted"; readonly stream: number }
-  | { readonly _tag: "AudioEnded"; readonly stream: number; readonly ms: number; readonly cleared: boolean }
-  /** Audio that will never be heard. */
-  | { readonly _tag: "Cleared"; readonly stream: number; readonly ms: number }
-  | { readonly _tag: "CallerSpeaking"; readonly clip: string; readonly ms: number }
-  | { readonly _tag: "CallerQuiet"; readonly clip: string }
-  | { readonly _tag: "KeyPressed"; readonly digit: string }
-  | { readonly _tag: "Warned"; readonly code: number; readonly message: string }
-  | { readonly _tag: "HungUp"; readonly by: EndReason }
-
-/** Twilio's debugger entries (protocols.md B.5). */
-export interface Warning {
-  readonly at: number
-  readonly code: number
-  readonly message: string
-}
-
-export interface HeardSpan extends Span {
-  readonly stream: number
-}
-
-/** `at` is when these bytes would have been heard; `clearedAt` when the ear went silent instead. */
-export interface ClearedSpan extends Span {
-  readonly stream: number
-  readonly clearedAt: number
-}
-
-export interface Echo {
-  readonly stream: number
-  readonly at: number
-  readonly name: string
-  /** Echoed by a clear: what is before it was not heard to its end. */
-  readonly flushed: boolean
-}
-
-/** Between two stretches of audio nothing was left to play: the agent was done, or its audio came too late. */
-export interface Gap {
-  readonly stream: number
-  readonly from: number
-  readonly to: number
-}
-
-/** All that a judge needs of the caller's ear. Every byte of every media message is in one span, in order of time. */
-export interface Ear {
-  readonly heard: ReadonlyArray<HeardSpan>
-  readonly cleared: ReadonlyArray<ClearedSpan>
-  readonly echoes: ReadonlyArray<Echo>
-  readonly gaps: ReadonlyArray<Gap>
-}
-
-/** A frame of the caller's line, as sent. */
-export interface SentFrame {
-  readonly stream: number
-  readonly at: number
-  readonly timestamp: number
-  readonly payload: Uint8Array
-}
+export type { Ear, EndReason, Input, Output, Params, SentFrame, Trace, Warning } from "./CarrierProtocol.ts"
 
 export interface Options {
   readonly webhookUrl: string
@@ -230,7 +105,6 @@ class Carrier implements SimCarrier {
   private readonly options: Options
   private readonly random: Random
   private readonly caller: Caller.Caller
-  private readonly geography: Params
   private readonly rate: number
   private out: Array<Output> = []
   private phase: Phase = { _tag: "Idle" }
@@ -254,7 +128,6 @@ class Carrier implements SimCarrier {
     this.accountSid = options.accountSid ?? `AC${this.random.split("account").hex(32)}`
     this.callSid = options.callSid ?? `CA${this.random.split("call").hex(32)}`
     this.documentUrl = options.webhookUrl
-    this.geography = geography()
     this.caller = Caller.make({
       script: options.script,
       frameBytes: options.frameBytes ?? 160,
@@ -494,7 +367,7 @@ class Carrier implements SimCarrier {
   }
 
   private connect(at: number, verb: Connect): void {
-    const url = streamUrl(verb.stream.url, this.documentUrl)
+    const url = CarrierRequests.streamUrl(verb.stream.url, this.documentUrl)
     if (typeof url !== "string") {
       this.streamFailed(at, verb, url.code, url.message)
       this.connectEnded(at, verb)
@@ -506,7 +379,7 @@ class Carrier implements SimCarrier {
 
   private startStream(at: number, connect: Connect): void {
     const index = this.streams - 1
-    const streamSid = `MZ${this.random.split(`stream ${index}`).hex(32)}`
+    const streamSid = this.streamSid(index)
     const { frameBytes = 160, playoutQuantum = 0, impairments = {} } = this.options
     this.warned = false
     this.audioEndedAt = undefined
@@ -525,7 +398,7 @@ class Carrier implements SimCarrier {
       listener: this.listen(index)
     })
     this.phase = { _tag: "Streaming", connect, stream }
-    this.statusCallback(at, connect, "stream-started", undefined)
+    this.statusCallback(at, connect, "stream-started")
   }
 
   private listen(index: number): CarrierStream.Listener {
@@ -573,7 +446,7 @@ class Carrier implements SimCarrier {
     stream.end(at, this.options.withoutStop !== true)
     this.out.push(this.closeSocket(at))
     this.trace(at, { _tag: "StreamEnded", stream: this.streams - 1, by: "carrier" })
-    this.statusCallback(at, connect, "stream-stopped", undefined)
+    this.statusCallback(at, connect, "stream-stopped")
   }
 
   private closeSocket(at: number): Output {
@@ -586,11 +459,8 @@ class Carrier implements SimCarrier {
   }
 
   private fetch(at: number, action: CarrierTwiml.Action, extra: Params): void {
-    let url: string
-    try {
-      url = new URL(action.url, this.documentUrl).href
-      if (URL.canParse(action.url)) url = action.url
-    } catch {
+    const url = CarrierRequests.webhookUrl(action.url, this.documentUrl)
+    if (url === undefined) {
       this.fail(at, 11100, "the webhook's URL is malformed")
       return
     }
@@ -603,35 +473,33 @@ class Carrier implements SimCarrier {
 
   private callParams(): Params {
     const { from = "+15005550001", to = "+15005550006" } = this.options
-    return {
-      AccountSid: this.accountSid,
-      ApiVersion: "2010-04-01",
-      CallSid: this.callSid,
-      CallStatus: this.answered ? "in-progress" : "ringing",
-      CallToken: JSON.stringify({ parentCallInfoToken: this.random.split("token").hex(16), identityHeaderTokens: [] }),
-      Called: to,
-      Caller: from,
-      Direction: "inbound",
-      From: from,
-      StirVerstat: "TN-Validation-Passed-A",
-      To: to,
-      ...this.geography
-    }
+    const callToken = this.random.split("token").hex(16)
+    const { accountSid, callSid, answered: isAnswered } = this
+    return CarrierRequests.callParams({ accountSid, callSid, callToken, from, to, isAnswered })
   }
 
-  private statusCallback(at: number, { stream }: Connect, event: string, error: string | undefined): void {
+  private statusCallback(
+    at: number,
+    { stream }: Connect,
+    event: CarrierRequests.StreamStatus["event"],
+    error?: string
+  ): void {
     if (stream.statusCallback === undefined) return
     const { url, method } = stream.statusCallback
-    const params = {
-      AccountSid: this.accountSid,
-      CallSid: this.callSid,
-      StreamSid: `MZ${this.random.split(`stream ${this.streams - 1}`).hex(32)}`,
-      StreamName: stream.name ?? "",
-      StreamEvent: event,
-      ...(error === undefined ? {} : { StreamError: error }),
-      Timestamp: new Date(Math.round((this.options.epoch ?? 0) + this.toHost(at))).toISOString()
-    }
+    const params = CarrierRequests.statusParams({
+      accountSid: this.accountSid,
+      callSid: this.callSid,
+      streamSid: this.streamSid(this.streams - 1),
+      streamName: stream.name ?? "",
+      event,
+      error,
+      time: (this.options.epoch ?? 0) + this.toHost(at)
+    })
     this.out.push({ _tag: "PostStatus", at: this.toHost(at), url, method, params })
+  }
+
+  private streamSid(index: number): string {
+    return `MZ${this.random.split(`stream ${index}`).hex(32)}`
   }
 
   private streamFailed(at: number, connect: Connect, code: number, message: string): void {
@@ -692,28 +560,3 @@ class Carrier implements SimCarrier {
 
 const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined || a <= b ? a : b
-
-/** The address to connect to, as written but without its query; or the error that Twilio would log. */
-const streamUrl = (written: string, documentUrl: string): string | { code: number; message: string } => {
-  const base = documentUrl.replace(/^http/, "ws")
-  if (!URL.canParse(written, base)) return { code: 31923, message: "the stream's URL is malformed" }
-  const url = new URL(written, base)
-  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  if (url.protocol !== "wss:" && !(url.protocol === "ws:" && loopback)) {
-    return { code: 31922, message: `the stream's URL has the scheme ${url.protocol}` }
-  }
-  const whole = URL.canParse(written) ? written : url.href
-  return whole.split(/[?#]/)[0] ?? whole
-}
-
-/** Empty values are sent, and signed (protocols.md A.1). */
-const geography = (): Params => {
-  const params: Record<string, string> = {}
-  for (const party of ["From", "To", "Caller", "Called"]) {
-    params[`${party}City`] = ""
-    params[`${party}State`] = "CA"
-    params[`${party}Zip`] = ""
-    params[`${party}Country`] = "US"
-  }
-  return params
-}

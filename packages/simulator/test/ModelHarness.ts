@@ -1,6 +1,7 @@
 /** One session of the simulated model in virtual time, and the sounds to feed it. */
 import type { ServerEvent } from "@offhook/simulator"
 import { Base64, Brain, G711, Random, SimModel } from "@offhook/simulator"
+import { assert } from "vitest"
 
 export const SILENT_FRAME = Base64.encode(new Uint8Array(160).fill(G711.SILENCE))
 
@@ -164,3 +165,30 @@ export const deltas = (harness: Harness, itemId?: string): Uint8Array =>
       .filter((event) => itemId === undefined || event.item_id === itemId)
       .map((event) => Base64.decode(event.delta)!)
   )
+
+export const create = (response?: object, event_id = "mine") => ({
+  type: "response.create",
+  event_id,
+  ...(response === undefined ? {} : { response })
+})
+
+/** Runs until so many events of a type were sent. */
+export const until = (harness: Harness, type: string, count = 1) => {
+  for (let i = 0; i < 1000 && harness.types().filter((one) => one === type).length < count; i++) harness.advance(5)
+  assert.include(harness.types(), type)
+}
+
+/** The last response that is done. */
+export const done = (harness: Harness) => harness.of("response.done").at(-1)!.response
+
+/** A session with a response that has sent so many pieces of audio. */
+export const running = (
+  options: Parameters<typeof telephone>[0] = {},
+  deltas = 2,
+  audio: Parameters<typeof telephone>[1] = {}
+) => {
+  const harness = telephone(options, audio)
+  harness.send(create())
+  until(harness, "response.output_audio.delta", deltas)
+  return harness
+}

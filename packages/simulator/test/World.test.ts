@@ -136,7 +136,11 @@ const run = (seed: number): Run => {
     model: {
       faults: faultsOf(random.split("faults")),
       pace: {
-        speed: pick(random, [[1, 1.3] as const, [3, 6] as const, [8, 12] as const]),
+        speed: pick<readonly [number, number]>(random, [
+          [1, 1.3],
+          [3, 6],
+          [8, 12]
+        ]),
         updateMs: random.next() < 0.15 ? [500, 4_000] : [5, 40]
       },
       onEvent: (event) => {

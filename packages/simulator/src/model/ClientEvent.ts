@@ -92,10 +92,8 @@ export type Decoded =
   | { readonly ok: true; readonly event: ClientEvent }
   | { readonly ok: false; readonly failure: Failure; readonly eventId: string | null }
 
-/** `input_audio_buffer.append` holds at most this many bytes of audio (protocols.md E.3). */
-export const MAX_APPEND_BYTES = 15 * 1024 * 1024
-
-const MAX_APPEND_CHARS = (MAX_APPEND_BYTES / 3) * 4
+/** `input_audio_buffer.append` holds at most 15 MiB of audio (protocols.md E.3), as base64. */
+const MAX_APPEND_CHARS = ((15 * 1024 * 1024) / 3) * 4
 
 const eventId = string(512)
 const itemId = string(32)
