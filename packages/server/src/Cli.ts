@@ -143,9 +143,15 @@ const colourless = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E
     })
   })
 
+/** Who reads along may leave (a closed terminal, `| head`): calls go on. */
+const alone = Effect.sync(() => {
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
+})
+
 /** The whole program; fails only with what `teardown` knows. */
 export const main = (argv: ReadonlyArray<string>) =>
   Signals.listen.pipe(
+    Effect.andThen(alone),
     Effect.andThen(Startup.loadEnvFile),
     Effect.andThen(colourless(Command.run(offhook, { name: "Offhook", version })(argv))),
     Effect.catchTags({

@@ -175,7 +175,8 @@ const conclude = Effect.fnUntraced(function* (
   for (const [label, text] of Story.summarize(summary, reactions, mode._tag === "RealModel" ? "real" : "simulated")) {
     screen.row(label, text)
   }
-  if (recording !== null) {
+  if (recording === null) screen.row("recording", "none")
+  else {
     const read = Recording.parse(yield* ReplayFiles.read(recording))
     screen.row("recording", recording)
     screen.row("replayed", ReplayFiles.judge(read).text)

@@ -23,7 +23,7 @@ export const isColourful = ({ isTTY }: Output, noColor: string | undefined): boo
 export const make = (output: Output, noColor: string | undefined): Screen => {
   const colour = isColourful(output, noColor)
   const paint = (code: string, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
-  const width = Math.max(40, Math.min(output.columns ?? 120, 120))
+  const width = Math.max(40, Math.min(output.columns || 120, 120))
   const write = (text: string) => output.write(`${text}\n`)
 
   const columns = (head: string, indent: number, text: string, tail: string | null): void => {

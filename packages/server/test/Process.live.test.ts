@@ -288,6 +288,19 @@ describe("signals", () => {
     assert.strictEqual(await server.ended, 130)
   })
 
+  it("who reads along may leave", async () => {
+    const { port, server, webhookUrl } = await served()
+    server.process.stdout?.destroy()
+    server.process.stderr?.destroy()
+    for (const callSid of ["CA1", "CA2"]) {
+      const answer = await fetch(webhookUrl, { method: "POST", body: new URLSearchParams({ CallSid: callSid }) })
+      assert.strictEqual(answer.status, 200)
+    }
+    assert.strictEqual((await fetch(`http://127.0.0.1:${port}/`)).status, 200)
+    server.process.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 0)
+  })
+
   it("every log line is one line of JSON where no terminal is, and is there once", async () => {
     const { server, webhookUrl } = await served()
     await talking(webhookUrl)
