@@ -11,7 +11,7 @@
  * 1. `step` is total: it never throws, whatever the event, and the same state and event give the same result.
  * 2. State is plain JSON data and bounded; a step after `JSON.parse(JSON.stringify(state))` is the same.
  * 3. Before an event, every deadline that is due at its time fires, earliest first, ties in table order: a host whose
- *    timers are late behaves like one whose timers are not.
+ *    timers are late behaves like one whose timers are not. Time does not go back: an earlier event happens now.
  * 4. Nothing is sent to a peer that is not there: carrier commands only on an open stream, model commands only in an
  *    open session.
  * 5. An ended call is silent.
@@ -46,11 +46,11 @@ export const initial = (config: Config): Step => {
 export const step = (state: State, event: Event): Step => {
   if (state.phase === "ended") return [state, []]
   const call = open(state)
-  const at = Math.max(event.at, state.at)
-  fireDue(call, at)
-  call.at = at
-  handle(call, event)
-  if (event._tag !== "CarrierAudio") conclude(call)
+  const now = event.at >= state.at ? event : { ...event, at: state.at }
+  fireDue(call, now.at)
+  call.at = now.at
+  handle(call, now)
+  if (now._tag !== "CarrierAudio" || call.wanted !== null || call.ending !== null) conclude(call)
   return [close(call), call.out]
 }
 
@@ -73,10 +73,14 @@ const fireDue = (call: Draft, at: Millis): void => {
   }
 }
 
-/** What follows from any change: turns that are final leave, the line closes when all is said, the next response. */
+/**
+ * What follows from any change: turns that are final leave, the line closes when all is said, the next response. Frames
+ * change nothing of that but the time, for which only what waits for the end of playback has to look.
+ */
 const conclude = (call: Draft): void => {
   if (call.phase === "ended") return
   Items.settleTurns(call)
+  Responses.greeted(call)
   Ending.progress(call)
   Responses.request(call)
 }

@@ -45,8 +45,12 @@ export const cancelMs = 3_000
 /** A turn of the caller without a response after this is answered by our own request. */
 export const answerMs = 3_000
 
-/** Our request lost against a response of the model's: wait before the next. */
+/**
+ * Our request lost against a response of the model's: the wait before the next, which doubles, and how often it may
+ * lose. Half a minute in all: no response that ends takes longer.
+ */
 export const refusedMs = 250
+export const refusals = 7
 
 /** Attempts at one response, and the wait before the second; it doubles. */
 export const responseTries = 3

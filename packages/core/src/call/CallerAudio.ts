@@ -139,6 +139,7 @@ const append = (
   session: number | null,
   out: Array<Command>
 ): CallerAudio => {
+  if (bytes <= 0) return audio
   if (session === null) return wait(audio, payload, bytes, carrier)
   out.push(
     payload === null

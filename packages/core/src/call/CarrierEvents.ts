@@ -24,7 +24,7 @@ export const started = (call: Draft, event: CarrierStarted): void => {
   call.clock = Clock.started(event.at)
   if (event.encoding !== "audio/x-mulaw" || event.sampleRate !== 8000 || event.channels !== 1) {
     note(call, "unexpected event", `the stream carries ${event.encoding} ${event.sampleRate} Hz x ${event.channels}`)
-    return Ending.fail(call, "format mismatch")
+    return Ending.endNow(call, "format mismatch", "close")
   }
   if (call.ending !== null) call.ending = { ...call.ending, due: call.at + Limits.lastWordsMs }
   call.ledger = Ledger.begin(call.ledger, event.stream, Limits.bytesPerMs, now(call), call.out)
@@ -82,7 +82,10 @@ const underrun = (call: Draft, ms: number): void => {
 const heardFrom = (call: Draft, at: number): void => {
   if (!call.carrier.greeted) {
     call.carrier = { ...call.carrier, greeted: true }
-    if (call.config.agent.greeting !== null) return react(call, "greeting", at)
+    if (call.config.agent.greeting !== null) {
+      call.speech = { ...call.speech, owedFrom: null }
+      return react(call, "greeting", at)
+    }
   }
   if (call.speech.owedFrom === null) return
   const ms = Math.max(0, at - call.speech.owedFrom)
@@ -107,5 +110,6 @@ const entered = (call: Draft, digits: string): void => {
   const item = `keys_${call.requests}`
   call.out.push({ _tag: "AddText", session: call.model.session, item, role: "user", text })
   call.transcript = Transcript.keyed(call.transcript, call.model.session, item, text, call.at)
+  Ending.revoke(call)
   Slot.want(call, "keys")
 }

@@ -9,6 +9,7 @@
  */
 
 import type { Outcome, Summary } from "../Command.ts"
+import * as EndCall from "../EndCall.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Items from "./Items.ts"
@@ -16,11 +17,11 @@ import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
 import { idle, now } from "./State.ts"
 
-/** The agent said goodbye, or is about to. */
-export const afterGoodbye = (call: Draft): void => {
+/** The agent wants to hang up. A goodbye is asked for once, where it has not spoken. */
+export const afterGoodbye = (call: Draft, spoke: boolean): void => {
   if (call.ending !== null) return
   call.ending = { outcome: "agent hung up", how: "hang up", revocable: true, due: call.at + Limits.goodbyeMs }
-  extend(call)
+  if (!spoke) Slot.want(call, "goodbye", EndCall.goodbye)
 }
 
 /** The goodbye's length is known now: the wait covers it. */
@@ -37,32 +38,38 @@ export const revoke = (call: Draft): void => {
   if (call.wanted?.why === "goodbye") call.wanted = null
 }
 
-/** The longest a call may last. */
+/** The longest a call may last: a goodbye is said, or the one under way is the last word. */
 export const timeIsUp = (call: Draft): void => {
-  if (call.ending !== null && !call.ending.revocable) return
+  if (call.ending !== null) {
+    call.ending = { ...call.ending, revocable: false }
+    return
+  }
   call.ending = { outcome: "duration limit", how: "hang up", revocable: false, due: call.at + Limits.goodbyeMs }
   Slot.want(call, "goodbye", "The time for this call is up. Say so and say goodbye, in one short sentence.")
 }
 
-/** There is no model any more: the caller hears what is queued, then the carrier's apology. */
+/** There is no model any more: the caller hears what is queued, then the carrier's apology, unless it was a goodbye. */
 export const fail = (call: Draft, outcome: Outcome): void => {
   if (call.phase === "closing" || call.phase === "ended" || call.ending?.how === "close") return
+  const isGoodbyeSpoken = call.ending !== null && call.slot._tag === "Idle" && call.wanted === null
   closeModel(call)
-  call.tools = []
+  if (isGoodbyeSpoken) return
   call.ending = { outcome, how: "close", revocable: false, due: lastWordsBy(call) }
 }
 
 /** Somebody outside ends the call at once. */
 export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"): void => {
+  if (call.phase !== "live") return over(call, call.phase === "closing" ? (call.ending?.outcome ?? outcome) : outcome)
   call.ending = { outcome, how, revocable: false, due: call.at }
-  if (call.phase === "live") finish(call)
-  else over(call, outcome)
+  finish(call)
 }
 
-/** Closes the line when the caller has heard everything. */
+/** Closes the line when the caller has heard everything, and says nothing that might call it off. */
 export const progress = (call: Draft): void => {
-  const isSaid = call.slot._tag === "Idle" && call.wanted === null && Ledger.isEmpty(call.ledger, now(call))
-  if (call.phase === "live" && call.ending !== null && call.cut === null && isSaid) finish(call)
+  if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle" || call.cut !== null) return
+  if (call.wanted?.why === "goodbye") return
+  if (call.ending.revocable && call.speech.interruptAt !== null) return
+  if (Ledger.isEmpty(call.ledger, now(call))) finish(call)
 }
 
 /** The wait for the goodbye, or for the carrier's close, is over. */
@@ -79,6 +86,7 @@ export const hangUpFailed = (call: Draft): void => {
 
 /** The carrier said that the stream is over; its socket closes next. */
 export const stopped = (call: Draft): void => {
+  if (call.phase === "closing") return
   const outcome = call.ending !== null && !call.ending.revocable ? call.ending.outcome : "caller hung up"
   call.phase = "closing"
   call.ending = { outcome, how: "close", revocable: false, due: call.at + Limits.closingMs }
@@ -148,4 +156,6 @@ const closeModel = (call: Draft): void => {
   }
   call.slot = idle
   call.wanted = null
+  call.held = []
+  call.tools = []
 }

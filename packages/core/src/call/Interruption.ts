@@ -28,8 +28,8 @@ export const speechStarted = (call: Draft, event: ModelSpeechStarted): void => {
   call.speech = { speaking: true, onset, interruptAt: null, ignored: false, owedFrom: null, answerBy: null }
   const isBacklog = modelMs * Limits.bytesPerMs < call.caller.backlogEnd
   if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return
-  Ending.revoke(call)
   if (agent.turns === "machine" && agent.greetingProtected && isGreeting(call)) {
+    Ending.revoke(call)
     return note(call, "interruption ignored", "the greeting is protected")
   }
   speechLasted(call)
@@ -69,11 +69,12 @@ export const speechCommitted = (call: Draft, event: ModelSpeechCommitted): void 
 const interrupt = (call: Draft): void => {
   const { agent } = call.config
   call.speech = { ...call.speech, interruptAt: null }
+  Ending.revoke(call)
   Slot.giveWay(call, agent.turns === "machine")
   if (Ledger.isEmpty(call.ledger, now(call))) return
   call.ledger = Ledger.clear(call.ledger, now(call), call.out)
   call.cut = { onset: call.speech.onset, due: call.at + cutWaitMs(call) }
-  count(call, { interruptions: call.sums.interruptions + 1 })
+  if (call.carrier.status === "open") count(call, { interruptions: call.sums.interruptions + 1 })
   if (!Ledger.isCutting(call.ledger)) settleCut(call, now(call), false)
 }
 
@@ -97,7 +98,7 @@ export const settleByEstimate = (call: Draft, reason: string): void => {
 const settleCut = (call: Draft, when: Moment, atOnce: boolean): void => {
   const [ledger, cuts] = Ledger.settleCut(call.ledger, when)
   call.ledger = ledger
-  if (!Ledger.isCutting(ledger) || cuts.length === 0) call.cut = null
+  if (!Ledger.isCutting(ledger)) call.cut = null
   Items.cut(call, cuts, atOnce)
   Items.settleHeard(call)
 }

@@ -22,9 +22,13 @@ import { count, now } from "./State.ts"
 export const opened = (call: Draft, session: number, item: string, contentIndex: number, response: string): void => {
   const known = call.items.some((open) => isSame(open, session, item, contentIndex))
   if (known) return
+  const deleted = call.items.some((open) => open.session === session && open.item === item && open.deleted)
   const oldest = call.items[0]
   if (oldest !== undefined && call.items.length >= Limits.openItems) settle(call, oldest)
-  call.items = [...call.items, { session, item, contentIndex, response, done: false, dropped: false, told: null }]
+  call.items = [
+    ...call.items,
+    { session, item, contentIndex, response, done: false, dropped: false, told: null, deleted }
+  ]
 }
 
 /** More of an item was generated after its response was interrupted. */
@@ -82,9 +86,6 @@ export const settleHeard = (call: Draft): void => {
       release(call, { session, item, contentIndex, heardBytes: figures.heardBytes, response, due: null })
     }
   }
-  if (call.greeting === "under way" && call.items.length === 0 && call.slot._tag === "Idle" && call.wanted === null) {
-    call.greeting = "spoken"
-  }
 }
 
 /** The call is over: what is known now is final. */
@@ -111,18 +112,24 @@ const release = (call: Draft, held: HeldCut): void => {
   const open = call.items.find((open) => isSame(open, session, item, contentIndex))
   if (open === undefined) return
   const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex)
-  if (open.dropped || (figures !== null && heardBytes < figures.receivedBytes)) tell(call, held)
+  if (open.dropped || (figures !== null && heardBytes < figures.receivedBytes)) tell(call, open, heardBytes)
   const told = { ...open, told: heardBytes }
-  call.items = call.items.map((other) => (other === open ? told : other))
+  call.items = call.items.map((other) =>
+    isSame(other, session, item, contentIndex) ? { ...other, told: heardBytes } : other
+  )
   if (open.done) settle(call, told)
 }
 
-const tell = (call: Draft, { session, item, contentIndex, heardBytes }: HeldCut): void => {
+const tell = (call: Draft, { contentIndex, deleted, item, session }: OpenItem, heardBytes: number): void => {
+  if (call.model.status !== "ready" || deleted) return
   const audioEndMs = Math.floor(heardBytes / Limits.bytesPerMs)
   if (audioEndMs === 0 && contentIndex === 0) {
     call.out.push({ _tag: "DeleteItem", session, item })
+    call.items = call.items.map((open) =>
+      open.session === session && open.item === item ? { ...open, deleted: true } : open
+    )
     count(call, { deletions: call.sums.deletions + 1 })
-  } else if (!call.out.some((command) => command._tag === "DeleteItem" && command.item === item)) {
+  } else {
     call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })
     count(call, { truncations: call.sums.truncations + 1 })
   }
@@ -139,7 +146,7 @@ const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
     bytesPerMs: Limits.bytesPerMs
   })
   call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
-  call.items = call.items.filter((other) => other !== open)
+  call.items = call.items.filter((other) => !isSame(other, session, item, contentIndex))
   count(call, {
     generatedBytes: call.sums.generatedBytes + figures.receivedBytes,
     heardBytes: call.sums.heardBytes + heard

@@ -43,20 +43,22 @@ export const request = (call: Draft): void => {
 
 export const created = (call: Draft, event: ModelResponseCreated): void => {
   if (!event.inConversation) return
-  if (call.cut !== null) Interruption.settleByEstimate(call, "the model answered before the clear took effect")
+  const { slot } = call
+  const pending = Slot.pending(call)
+  const isOurs = pending !== null && pending.request === event.request
   call.speech = { ...call.speech, answerBy: null }
-  if (isCoveredBy(event, call.wanted)) call.wanted = null
   count(call, { responses: call.sums.responses + 1 })
-  const slot = call.slot
-  const due = call.at + Limits.responseMs
-  if (slot._tag === "Requested" && slot.request === event.request) {
-    if (slot.cancel) return Slot.cancel(call, event.response)
-    call.slot = { _tag: "Active", response: event.response, beaten: null, wanted: slot.wanted, due }
-    return
+  if (slot._tag === "Active" || slot._tag === "Cancelling") abandon(call, slot.response)
+  if (isOurs && pending.cancel) return Slot.cancel(call, event.response, null)
+  if (call.cut !== null) Interruption.settleByEstimate(call, "the model answered before the clear took effect")
+  if (isCoveredBy(event, call.wanted)) call.wanted = null
+  call.slot = {
+    _tag: "Active",
+    response: event.response,
+    beaten: isOurs ? null : pending,
+    wanted: isOurs ? pending.wanted : null,
+    due: call.at + Limits.responseMs
   }
-  if (slot._tag === "Active" || slot._tag === "Cancelling") over(call, slot.response)
-  const beaten = slot._tag === "Requested" && !slot.cancel ? { request: slot.request, wanted: slot.wanted } : null
-  call.slot = { _tag: "Active", response: event.response, beaten, wanted: null, due }
 }
 
 export const done = (call: Draft, event: ModelResponseDone): void => {
@@ -65,38 +67,49 @@ export const done = (call: Draft, event: ModelResponseDone): void => {
     count(call, { usage, costUsd: Prices.cost(call.config.prices, call.config.agent.model, usage) })
   }
   if (!event.inConversation) return
-  const slot = call.slot
-  const wanted = slot._tag === "Active" || slot._tag === "Requested" ? slot.wanted : null
-  const isOurs = slot._tag === "Requested" && slot.request === event.request
+  const { slot } = call
+  const pending = Slot.pending(call)
+  const isActive = slot._tag === "Active" && slot.response === event.response
+  const isUncreated = pending !== null && pending.request === event.request
+  const cutShort = slot._tag === "Cancelling" && slot.response === event.response
+  const wanted = isActive ? slot.wanted : isUncreated ? pending.wanted : null
   const spoke = call.items.some((open) => open.response === event.response)
-  if (isOurs) call.slot = idle
+  if (isUncreated) answered(call)
   over(call, event.response)
-  Tools.responseDone(call, event.response, event.status === "completed", spoke)
-  if (event.status === "failed") failed(call, event, wanted)
+  Tools.responseDone(call, event.response, event.status === "completed", spoke, cutShort)
+  if (event.status === "failed") {
+    failed(call, event, wanted, isUncreated ? !pending.cancel : isActive || slot._tag === "Idle")
+  }
   if (event.status === "incomplete") note(call, "response failed", `incomplete: ${event.reason ?? "no reason given"}`)
-  if (call.ending?.revocable === true) Ending.extend(call)
+  if (call.ending?.revocable === true || wanted?.why === "goodbye") Ending.extend(call)
+}
+
+/** The greeting was heard, or interrupted, or could not be. */
+export const greeted = (call: Draft): void => {
+  if (call.greeting !== "under way" || call.slot._tag !== "Idle") return
+  if (call.items.length === 0 && call.wanted === null) call.greeting = "spoken"
 }
 
 /** An error that names a request of ours: it will not be created. Returns false for any other. */
 export const refused = (call: Draft, error: ModelError): boolean => {
-  const slot = call.slot
-  if (slot._tag === "Requested" && error.cause === slot.request) {
-    call.slot = idle
-    if (slot.cancel) return true
-    if (error.code !== "conversation_already_has_active_response") {
-      retry(call, slot.wanted, Limits.retryMs, error.code ?? error.message)
-    } else if (call.wanted === null) {
-      call.wanted = { ...slot.wanted, notBefore: call.at + Limits.refusedMs }
-    }
-    return true
-  }
-  if (slot._tag === "Active" && slot.beaten !== null && error.cause === slot.beaten.request) {
-    const { wanted } = slot.beaten
-    call.slot = { ...slot, beaten: null }
+  const pending = Slot.pending(call)
+  if (pending === null || error.cause !== pending.request) return false
+  const { wanted } = pending
+  const isBeaten = call.slot._tag !== "Requested"
+  answered(call)
+  if (pending.cancel) return true
+  if (isBeaten) {
     if (call.wanted === null && wanted.why !== "answer" && wanted.why !== "greeting") call.wanted = wanted
-    return true
+  } else if (error.code !== "conversation_already_has_active_response") {
+    retry(call, wanted, Limits.retryMs, error.code ?? error.message)
+  } else if (wanted.refusals >= Limits.refusals) {
+    note(call, "model unanswered", "a response that is not known here keeps ours away")
+    Ending.fail(call, "model lost")
+  } else if (call.wanted === null) {
+    const notBefore = call.at + Limits.refusedMs * 2 ** wanted.refusals
+    call.wanted = { ...wanted, refusals: wanted.refusals + 1, notBefore }
   }
-  return false
+  return true
 }
 
 /** The slot's deadline passed. */
@@ -109,15 +122,16 @@ export const overdue = (call: Draft): void => {
   }
   if (slot._tag === "Active") {
     note(call, "model unanswered", "the active response stopped without response.done")
-    Slot.cancel(call, slot.response)
+    Slot.cancel(call, slot.response, slot.beaten)
+    retry(call, slot.wanted ?? Slot.wanted("answer", call.at), 0, "it stopped in the middle")
   }
-  if (slot._tag === "Cancelling") over(call, slot.response)
+  if (slot._tag === "Cancelling") abandon(call, slot.response)
 }
 
 /** Model turns: the model did not answer the caller by itself. */
 export const unanswered = (call: Draft): void => {
   call.speech = { ...call.speech, answerBy: null }
-  if (call.slot._tag !== "Idle" || call.wanted !== null) return
+  if ((call.slot._tag === "Requested" && !call.slot.cancel) || call.wanted !== null) return
   note(call, "turn unanswered", "the model created no response: we ask for one")
   Slot.want(call, "answer")
 }
@@ -139,11 +153,26 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   (wanted.why !== "keys" || Ledger.isEmpty(call.ledger, now(call)))
 
 const over = (call: Draft, response: string): void => {
-  if (Slot.holds(call, response)) call.slot = idle
+  if (Slot.holds(call, response)) {
+    const beaten = Slot.pending(call)
+    call.slot = beaten === null ? idle : { _tag: "Requested", ...beaten, due: call.at + Limits.requestMs }
+  }
   Items.responseDone(call, response)
 }
 
-const failed = (call: Draft, event: ModelResponseDone, wanted: Wanted | null): void => {
+/** Nothing more comes of our request that was not created. */
+const answered = (call: Draft): void => {
+  const { slot } = call
+  call.slot = slot._tag === "Active" || slot._tag === "Cancelling" ? { ...slot, beaten: null } : idle
+}
+
+/** Its `response.done` is not waited for: the next is here already, or it never comes. */
+const abandon = (call: Draft, response: string): void => {
+  over(call, response)
+  Tools.responseDone(call, response, false, false, true)
+}
+
+const failed = (call: Draft, event: ModelResponseDone, wanted: Wanted | null, isAwaited: boolean): void => {
   const error = event.error ?? { type: "server_error", code: null, message: "no error given" }
   count(call, { modelErrors: call.sums.modelErrors + 1 })
   note(call, "response failed", error.code ?? error.message)
@@ -153,7 +182,9 @@ const failed = (call: Draft, event: ModelResponseDone, wanted: Wanted | null): v
     case "renew":
       return Ending.fail(call, "model lost")
     case "retry": {
-      const again = wanted ?? { why: "answer", instructions: null, notBefore: call.at, tries: 0, covered: false }
+      if (!isAwaited) return
+      const again = wanted ?? Slot.wanted("answer", call.at)
+      call.speech = { ...call.speech, answerBy: null }
       return retry(call, again, Limits.retryMs * 2 ** again.tries, error.code ?? error.message)
     }
     case "ignore":

@@ -1,14 +1,24 @@
 /** The response slot by itself: who holds it, who waits for it, and how it is given up. */
 
+import type { Millis } from "../Event.ts"
 import * as Limits from "../Limits.ts"
-import type { Draft, Wanted } from "./State.ts"
+import type { Draft, Request, Wanted } from "./State.ts"
 
-/** A response is to be created as soon as it may be; a goodbye is not replaced by anything else. */
+/** A response is to be created as soon as it may be; where the call ends, only a goodbye. */
 export const want = (call: Draft, why: Wanted["why"], instructions: string | null = null): void => {
-  if (call.wanted?.why === "goodbye") return
+  if (why !== "goodbye" && call.ending !== null) return
   const covered = call.speech.speaking && call.config.agent.turns === "model" && why !== "goodbye"
-  call.wanted = { why, instructions, notBefore: call.at, tries: 0, covered }
+  call.wanted = { ...wanted(why, call.at), instructions, covered }
 }
+
+export const wanted = (why: Wanted["why"], at: Millis): Wanted => ({
+  why,
+  instructions: null,
+  notBefore: at,
+  tries: 0,
+  refusals: 0,
+  covered: false
+})
 
 /** Something of a response arrived: false unless it holds the slot and is not being cancelled. */
 export const alive = (call: Draft, response: string): boolean => {
@@ -27,12 +37,23 @@ export const giveWay = (call: Draft, byUs: boolean): void => {
   const slot = call.slot
   if (call.wanted !== null && call.wanted.why !== "goodbye") call.wanted = null
   if (slot._tag === "Requested") call.slot = { ...slot, cancel: true }
+  if (slot._tag === "Cancelling") call.slot = { ...slot, beaten: withCancel(slot.beaten) }
   if (slot._tag !== "Active") return
-  if (byUs) return cancel(call, slot.response)
-  call.slot = { _tag: "Cancelling", response: slot.response, due: call.at + Limits.cancelMs }
+  const beaten = withCancel(slot.beaten)
+  if (byUs) cancel(call, slot.response, beaten)
+  else call.slot = { _tag: "Cancelling", response: slot.response, beaten, due: call.at + Limits.cancelMs }
 }
 
-export const cancel = (call: Draft, response: string): void => {
+export const cancel = (call: Draft, response: string, beaten: Request | null): void => {
   call.out.push({ _tag: "CancelResponse", session: call.model.session, response })
-  call.slot = { _tag: "Cancelling", response, due: call.at + Limits.cancelMs }
+  call.slot = { _tag: "Cancelling", response, beaten, due: call.at + Limits.cancelMs }
 }
+
+/** Our request that is neither created nor refused. */
+export const pending = ({ slot }: Draft): Request | null => {
+  if (slot._tag === "Idle") return null
+  if (slot._tag !== "Requested") return slot.beaten
+  return { request: slot.request, wanted: slot.wanted, cancel: slot.cancel }
+}
+
+const withCancel = (request: Request | null): Request | null => (request === null ? null : { ...request, cancel: true })

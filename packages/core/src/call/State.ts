@@ -85,22 +85,26 @@ export interface Speech {
 /** At most one response writes to the conversation. */
 export type Slot =
   | { readonly _tag: "Idle" }
-  | {
-      readonly _tag: "Requested"
-      readonly request: string
-      readonly wanted: Wanted
-      readonly cancel: boolean
-      readonly due: Millis
-    }
+  | ({ readonly _tag: "Requested"; readonly due: Millis } & Request)
   | {
       readonly _tag: "Active"
       readonly response: string
-      /** Our request that lost against this response: its refusal brings `wanted` back. */
-      readonly beaten: { readonly request: string; readonly wanted: Wanted } | null
+      readonly beaten: Request | null
       readonly wanted: Wanted | null
       readonly due: Millis
     }
-  | { readonly _tag: "Cancelling"; readonly response: string; readonly due: Millis }
+  | { readonly _tag: "Cancelling"; readonly response: string; readonly beaten: Request | null; readonly due: Millis }
+
+/**
+ * A request of ours that is neither created nor refused. One that another response has beaten to the slot is refused
+ * before that is done, or has reached the model after it.
+ */
+export interface Request {
+  readonly request: string
+  readonly wanted: Wanted
+  /** The caller spoke since: it is to be cancelled when it is created. */
+  readonly cancel: boolean
+}
 
 /** A response that is to be created as soon as it may be. */
 export interface Wanted {
@@ -108,6 +112,8 @@ export interface Wanted {
   readonly instructions: string | null
   readonly notBefore: Millis
   readonly tries: number
+  /** How often it lost against a response that is not ours. */
+  readonly refusals: number
   /** The model's own response to the speech under way will cover it. */
   readonly covered: boolean
 }
@@ -139,6 +145,8 @@ export interface OpenItem {
   readonly dropped: boolean
   /** The heard bytes that the model has been told; null: not cut, or not told yet. */
   readonly told: number | null
+  /** The model was told to delete the whole item. */
+  readonly deleted: boolean
 }
 
 export interface ToolCall {

@@ -27,16 +27,22 @@ export const called = (call: Draft, event: ModelToolCalled): void => {
   ]
 }
 
-/** `spoke`: the response had something for the ear. */
-export const responseDone = (call: Draft, response: string, completed: boolean, spoke: boolean): void => {
+/** `spoke`: the response had something for the ear. `cutShort`: the caller began to speak before its end. */
+export const responseDone = (
+  call: Draft,
+  response: string,
+  completed: boolean,
+  spoke: boolean,
+  cutShort: boolean
+): void => {
   const pending = call.tools.filter((tool) => tool.response === response && tool.due === null)
-  if (pending.length === 0) return
+  const isEndCall = (tool: ToolCall) => tool.name === EndCall.name && call.config.agent.endCall
   for (const tool of pending) {
     if (!completed) refuse(call, tool.call, "not run: the response was interrupted")
-    else if (tool.name === EndCall.name && call.config.agent.endCall) endCall(call, tool, spoke)
+    else if (isEndCall(tool)) endCall(call, tool, spoke, cutShort)
     else run(call, tool)
   }
-  if (completed) followUp(call)
+  if (completed && !pending.every(isEndCall)) followUp(call)
 }
 
 export const finished = (call: Draft, event: ToolFinished): void => {
@@ -67,11 +73,13 @@ const run = (call: Draft, tool: ToolCall): void => {
   call.out.push({ _tag: "RunTool", call: tool.call, name: tool.name, arguments: given })
 }
 
-const endCall = (call: Draft, tool: ToolCall, spoke: boolean): void => {
+/** Speech that may still prove too short to interrupt calls the end off when it does. */
+const endCall = (call: Draft, tool: ToolCall, spoke: boolean, cutShort: boolean): void => {
   count(call, { toolCalls: call.sums.toolCalls + 1 })
+  const isCallerSpeaking = call.speech.speaking && call.speech.interruptAt === null
+  if (cutShort || isCallerSpeaking) return refuse(call, tool.call, "not hung up: the caller speaks")
   answer(call, tool.call, EndCall.accepted)
-  Ending.afterGoodbye(call)
-  if (!spoke) Slot.want(call, "goodbye", EndCall.goodbye)
+  Ending.afterGoodbye(call, spoke)
 }
 
 const refuse = (call: Draft, id: string, reason: string): void => {

@@ -56,10 +56,7 @@ describe("Caller audio", () => {
 
 describe("Keyed digits", () => {
   const press = (scene: Scene.Scene, digits: string) =>
-    [...digits].flatMap((digit) => [
-      ...scene.frames(100),
-      ...scene.on({ _tag: "CarrierKeyed", stream: 0, digit })
-    ])
+    [...digits].flatMap((digit) => [...scene.frames(100), ...scene.on({ _tag: "CarrierKeyed", stream: 0, digit })])
 
   it("are one text when # ends them, answered when nobody speaks", () => {
     const scene = Scene.live()

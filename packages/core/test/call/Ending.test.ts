@@ -18,7 +18,10 @@ describe("The call ends", () => {
 
   it("when the carrier's socket closes without a stop", () => {
     const scene = Scene.live()
-    assert.includeMembers(Scene.tags(scene.on({ _tag: "CarrierClosed", stream: 0, code: 1006 })), ["CloseModel", "Ended"])
+    assert.includeMembers(Scene.tags(scene.on({ _tag: "CarrierClosed", stream: 0, code: 1006 })), [
+      "CloseModel",
+      "Ended"
+    ])
     assert.strictEqual(Scene.outcome(scene), "carrier lost")
   })
 

@@ -87,7 +87,9 @@ describe("Interrupting", () => {
     Scene.speaks(scene)
     const given = Scene.echoes(scene)
     assert.deepStrictEqual(
-      given.filter(({ _tag }) => _tag === "Truncate" || _tag === "DeleteItem").map((command) => [command._tag, "item" in command && command.item]),
+      given
+        .filter(({ _tag }) => _tag === "Truncate" || _tag === "DeleteItem")
+        .map((command) => [command._tag, "item" in command && command.item]),
       [
         ["Truncate", "item_1"],
         ["DeleteItem", "item_2"]

@@ -84,7 +84,7 @@ export const make = (agent: Partial<Agent.Agent> = {}): Scene => {
 }
 
 /** A frame of the caller's, spoken at `timestamp` of the stream. */
-export const frame = (at: number, timestamp: number, levels = "A"): Event => ({
+export const frame = (at: number, timestamp: number, levels = "A"): Extract<Event, { _tag: "CarrierAudio" }> => ({
   _tag: "CarrierAudio",
   at,
   stream: 0,
@@ -185,8 +185,7 @@ export const stops = (scene: Scene, item = "user_1"): ReadonlyArray<Command> => 
   ...scene.on({ _tag: "ModelSpeechCommitted", session: 0, item, previous: null })
 ]
 
-export const tags = (commands: ReadonlyArray<Command>): ReadonlyArray<Command["_tag"]> =>
-  commands.map(({ _tag }) => _tag)
+export const tags = (commands: ReadonlyArray<Command>): Array<Command["_tag"]> => commands.map(({ _tag }) => _tag)
 
 export const only = <Tag extends Command["_tag"]>(
   commands: ReadonlyArray<Command>,
@@ -194,7 +193,7 @@ export const only = <Tag extends Command["_tag"]>(
 ): ReadonlyArray<Extract<Command, { _tag: Tag }>> =>
   commands.filter((command): command is Extract<Command, { _tag: Tag }> => command._tag === tag)
 
-export const notes = (commands: ReadonlyArray<Command>): ReadonlyArray<string> =>
+export const notes = (commands: ReadonlyArray<Command>): Array<string> =>
   only(commands, "Note").map(({ note }) => note.what)
 
 export const outcome = (scene: Scene): string | undefined => only(scene.commands, "Ended")[0]?.summary.outcome
