@@ -114,8 +114,8 @@ const deadlines = ({ deadlines, limits: l }) => {
       "asked for again; cancelled; given up"
     ],
     retry: [
-      `${ms(l["retryMs"])} after a failure, doubling; ${ms(l["refusedMs"])} after a lost race`,
-      `the response is asked for again, ${l["responseTries"]} times in all`
+      `${ms(l["retryMs"])} after a failure, ${ms(l["refusedMs"])} after a lost race; each time twice as long`,
+      `the response is asked for again: ${l["responseTries"]} times in all, ${l["refusals"]} after lost races`
     ],
     answer: [`${ms(l["answerMs"])} after the caller's turn (model turns)`, "no response came: we ask for one"],
     tool: ["`timeoutMs` of the tool", "the model is told that it did not answer"],
@@ -128,7 +128,7 @@ const deadlines = ({ deadlines, limits: l }) => {
     "session end": [`${ms(l["sessionWarnMs"])} after \`session.created\``, "noted: three minutes are left"],
     "call length": ["`maxCallMs`", "the agent says goodbye, the line closes"],
     ending: [
-      `goodbye: ${ms(l["goodbyeMs"])}, or what is left to play + ${ms(l["playbackMarginMs"])}; model lost: ${ms(l["lastWordsMs"])}; line closing: ${ms(l["closingMs"])}`,
+      `goodbye: ${ms(l["goodbyeMs"])}, then what is left to play + ${ms(l["playbackMarginMs"])}; model lost: what is left to play + ${ms(l["playbackMarginMs"])}, ${ms(l["lastWordsMs"])} at most; line closing: ${ms(l["closingMs"])}`,
       "the line closes; the call is over"
     ],
     stream: [`${ms(l["streamMs"])} after the webhook without a stream`, "the call is over"],
