@@ -19,7 +19,7 @@ export type Input =
     }
   | { readonly _tag: "WebhookFailed"; readonly at: number; readonly request: number; readonly message: string }
   | { readonly _tag: "SocketOpened"; readonly at: number; readonly stream: number }
-  /** No 101: `status` is what the server answered, undefined when it could not be reached. */
+  /** No 101: `status` is what the server answered, undefined when nobody listens there. */
   | {
       readonly _tag: "SocketRefused"
       readonly at: number

@@ -21,8 +21,6 @@ export interface PlayBuffer {
   /** Tells the listener all that happens until `at`, in order of time. Also called by the three above. */
   readonly advance: (at: number) => void
   readonly nextDeadline: () => number | undefined
-  /** Is audio being played at the time last told? */
-  readonly isPlaying: () => boolean
   /** The part of a message that is being heard, not yet reported as a span. */
   readonly inPlay: (at: number) => Span | undefined
   /** The line is gone at `at`: what was not played by then is discarded, and no mark is echoed. */
@@ -140,10 +138,6 @@ class Buffer implements PlayBuffer {
       head === undefined ? (this.playing ? this.playEnd : undefined) : this.playing ? head.end : head.start
     if (mark === undefined) return audioDue
     return audioDue === undefined ? mark.due : Math.min(audioDue, mark.due)
-  }
-
-  isPlaying(): boolean {
-    return this.playing
   }
 
   inPlay(at: number): Span | undefined {

@@ -49,8 +49,6 @@ export interface Options {
   readonly closeCode?: number
   /** The caller hangs up this many ms after placing the call, whatever happens. */
   readonly patience?: number
-  /** How long `<Dial>` rings in vain, at most its `timeout`, ms. */
-  readonly dialRingsFor?: number
 }
 
 export interface SimCarrier {
@@ -70,7 +68,8 @@ export const make = (options: Options): SimCarrier => new Carrier(options)
 
 /** Longer, and Twilio gives a webhook up (protocols.md A.1). */
 const webhookTimeoutMs = 15_000
-const defaultDialMs = 5_000
+/** `<Dial>` is a stub: it rings for this long, at most its `timeout`, and nobody answers. */
+const dialMs = 5_000
 /** How long a 101 is waited for; Twilio's own limit is not documented. */
 const connectTimeoutMs = 10_000
 /** A rough rate of speech, for `<Say>`: about 150 words a minute. */
@@ -196,7 +195,7 @@ class Carrier implements SimCarrier {
       case "SocketRefused":
         if (phase._tag !== "Connecting" || input.stream !== this.streams - 1) return
         if (input.status === undefined)
-          this.streamFailed(at, phase.connect, 31901, "the host of the stream does not answer")
+          this.streamFailed(at, phase.connect, 31902, "the host of the stream refuses the connection")
         else this.streamFailed(at, phase.connect, 31920, `the handshake was answered by ${input.status}`)
         this.connectEnded(at, phase.connect)
         return
@@ -339,7 +338,7 @@ class Carrier implements SimCarrier {
         return
       case "Dial": {
         this.executed(at, verb, verb.target)
-        const rings = Math.min(verb.timeout * 1000, this.options.dialRingsFor ?? defaultDialMs)
+        const rings = Math.min(verb.timeout * 1000, dialMs)
         this.busy(at, rings, () => {
           const over = at + rings
           if (verb.action === undefined) return this.execute(over)

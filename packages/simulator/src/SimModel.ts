@@ -89,7 +89,7 @@ export interface SimModel {
 
 const DEFAULT_EPOCH_MS = 1_767_225_600_000
 
-export const LIMIT_MS = 60 * 60 * 1000
+const LIMIT_MS = 60 * 60 * 1000
 
 type FaultOf<Tag extends Fault["_tag"]> = Extract<Fault, { readonly _tag: Tag }>
 
@@ -239,7 +239,7 @@ export const make = (options: Options): SimModel => {
   }
 
   const updateSession = (change: Client.Json, session: Session.Config): Failure | undefined => {
-    const result = Session.update(session, change, spoken)
+    const result = Session.update(session, change, { hasSpoken: spoken, isResponding: slot !== undefined })
     if (!result.ok) return result.failure
     const changed = takeFault("FormatChanged")
     const { audio } = result.config

@@ -165,7 +165,7 @@ it("holds a call over real sockets: echo, marks, clear, hang-up, nothing left", 
 })
 
 it("lets the server hang up over REST, and knows no call after that", async () => {
-  const rest = await CarrierClient.startRest({ authToken })
+  const rest = await CarrierRest.start({ authToken })
   const update = (callSid: string, body: string, password = authToken) =>
     fetch(`${rest.url}/2010-04-01/Accounts/${accountSid}/Calls/${callSid}.json`, {
       method: "POST",

@@ -75,7 +75,7 @@ describe("SimCarrier: webhook and TwiML", () => {
         call.handle(500, { _tag: "SocketRefused", stream: 0, status: lose === "refused" ? 503 : undefined })
       }
       call.advance(60_000)
-      const code = { closed: 31921, refused: 31920, unreachable: 31901 }[lose]
+      const code = { closed: 31921, refused: 31920, unreachable: 31902 }[lose]
       assert.deepStrictEqual(
         call.carrier.warnings.map((one) => one.code),
         [code]

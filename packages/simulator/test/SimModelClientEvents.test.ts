@@ -174,7 +174,45 @@ describe("session.update", () => {
     ],
     ["0 output tokens", update({ max_output_tokens: 0 }), "integer_below_min_value", "session.max_output_tokens"],
     ["another model", update({ model: "gpt-realtime-1.5" }), "invalid_value", "session.model"],
-    ["instructions null", update({ instructions: null }), "invalid_type", "session.instructions"]
+    ["instructions null", update({ instructions: null }), "invalid_type", "session.instructions"],
+    [
+      "an MCP server without an address",
+      update({ tools: [{ type: "mcp", server_label: "m" }] }),
+      "missing_required_parameter",
+      "session.tools[0].server_url"
+    ],
+    [
+      "keywords for a model that takes none",
+      update({ audio: { input: { transcription: { model: "whisper-1", keywords: ["Luigi"] } } } }),
+      "invalid_value",
+      "session.audio.input.transcription.keywords"
+    ],
+    [
+      "several languages for a model that takes one",
+      update({ audio: { input: { transcription: { model: "gpt-4o-transcribe", languages: ["en", "it"] } } } }),
+      "invalid_value",
+      "session.audio.input.transcription.languages"
+    ],
+    [
+      "a delay for another model",
+      update({ audio: { input: { transcription: { model: "gpt-transcribe", delay: "low" } } } }),
+      "invalid_value",
+      "session.audio.input.transcription.delay"
+    ],
+    [
+      "a prompt for gpt-realtime-whisper",
+      update({
+        audio: { input: { transcription: { model: "gpt-realtime-whisper", prompt: "x" }, turn_detection: null } }
+      }),
+      "invalid_value",
+      "session.audio.input.transcription.prompt"
+    ],
+    [
+      "gpt-realtime-whisper beside turn detection",
+      update({ audio: { input: { transcription: { model: "gpt-realtime-whisper" } } } }),
+      "invalid_value",
+      "session.audio.input.turn_detection"
+    ]
   ])("refuses %s", (_, event, code, param) => {
     const error = refused(H.telephone(), event)
     assert.deepStrictEqual([error.code, error.param], [code, param])
@@ -235,6 +273,22 @@ describe("session.update", () => {
     assert.deepStrictEqual(harness.model.errorsSent, [])
     const error = refused(harness, update({ audio: { output: { voice: "cedar" } } }))
     assert.strictEqual(error.code, "cannot_update_voice")
+  })
+
+  it("changes the speed between turns only", () => {
+    const harness = H.telephone()
+    const fast = update({ audio: { output: { speed: 1.2 } } })
+    harness.send(H.create())
+    H.until(harness, "response.output_audio.delta")
+    harness.send(fast)
+    assert.deepStrictEqual(
+      [harness.lastError().code, harness.lastError().param],
+      ["invalid_value", "session.audio.output.speed"]
+    )
+    harness.settle()
+    harness.send(fast)
+    harness.settle()
+    assert.strictEqual(harness.model.config().audio.output.speed, 1.2)
   })
 
   it("refuses to change tracing once it is on", () => {

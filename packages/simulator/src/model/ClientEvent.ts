@@ -11,6 +11,7 @@ import {
   either,
   integer,
   metadata,
+  missing,
   nullable,
   object,
   oneOf,
@@ -131,23 +132,30 @@ const turnDetection = tagged("type", {
   semantic_vad: object({ type: any }, { ...responseSwitches, eagerness: oneOf("low", "medium", "high", "auto") })
 })
 
+const mcpTool = object(
+  { type: any, server_label: string() },
+  {
+    server_url: string(),
+    tunnel_id: string(),
+    connector_id: string(),
+    authorization: string(),
+    headers: nullable(record),
+    allowed_tools: any,
+    require_approval: any,
+    server_description: string(),
+    defer_loading: boolean,
+    allowed_callers: any
+  }
+)
+
+/** Where an MCP server is: one of these. */
+const mcpAddresses = ["server_url", "tunnel_id", "connector_id"]
+
 const tool = tagged("type", {
   function: object({ type: any, name: string(64) }, { description: string(1024), parameters: record }),
-  mcp: object(
-    { type: any, server_label: string() },
-    {
-      server_url: string(),
-      tunnel_id: string(),
-      connector_id: string(),
-      authorization: string(),
-      headers: nullable(record),
-      allowed_tools: any,
-      require_approval: any,
-      server_description: string(),
-      defer_loading: boolean,
-      allowed_callers: any
-    }
-  )
+  mcp: (value, path) =>
+    mcpTool(value, path) ??
+    (mcpAddresses.some((key) => Object.hasOwn(value as object, key)) ? undefined : missing(`${path}.server_url`))
 })
 
 const toolChoice = either(

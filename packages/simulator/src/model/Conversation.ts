@@ -48,8 +48,6 @@ export interface OutputAudio {
   spoken: string
 }
 
-export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly failure: Failure }
-
 export interface Conversation {
   readonly id: string
   /** Every item there ever was, in conversation order, deleted ones too. */
@@ -57,7 +55,6 @@ export interface Conversation {
   /** The items the model remembers. */
   readonly alive: () => ReadonlyArray<Item>
   readonly find: (id: string) => Item | undefined
-  readonly last: () => Item | undefined
   /** Appends, or inserts after `previousId` ("root" = first); returns the id before it. */
   readonly insert: (item: Item, previousId?: string | null) => string | null
   /** Checks an item a client wants to create. */
@@ -74,7 +71,6 @@ export const make = (id: string): Conversation => {
     items,
     alive,
     find,
-    last: () => items.findLast((item) => !item.deleted),
     insert: (item, previousId) => {
       const index =
         previousId === undefined || previousId === null

@@ -116,13 +116,19 @@ export const initial = (id: string, model: string, expiresAt: number): Config =>
   }
 })
 
-/** Merges a `session` of the right shape (ClientEvent.ts). `spoken`: the model has produced audio, which locks the voice. */
+/** What the session does: audio that was produced locks the voice, a response that runs locks the speed. */
+export interface Activity {
+  readonly hasSpoken: boolean
+  readonly isResponding: boolean
+}
+
+/** Merges a `session` of the right shape (ClientEvent.ts). */
 export const update = (
   config: Config,
   change: Json,
-  spoken: boolean
+  activity: Activity
 ): { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly failure: Failure } => {
-  const failure = rejected(config, change, spoken)
+  const failure = rejected(config, change, activity)
   if (failure !== undefined) return { ok: false, failure }
   const { audio, ...rest } = change
   const input = section(audio, "input")
@@ -167,7 +173,7 @@ const mergeTurnDetection = (config: Config, change: TurnDetection): TurnDetectio
   return { ...base, ...change } as TurnDetection
 }
 
-const rejected = (config: Config, change: Json, spoken: boolean): Failure | undefined => {
+const rejected = (config: Config, change: Json, { hasSpoken, isResponding }: Activity): Failure | undefined => {
   const model = change["model"]
   if (model !== undefined && model !== config.model) {
     return invalidValue("session.model", "The model of a session cannot be changed.")
@@ -179,25 +185,35 @@ const rejected = (config: Config, change: Json, spoken: boolean): Failure | unde
   if (tracing !== undefined && config.tracing !== null && JSON.stringify(tracing) !== JSON.stringify(config.tracing)) {
     return invalidValue("session.tracing", "The tracing configuration of a session cannot be changed once it is on.")
   }
-  const voice = section(change["audio"], "output")["voice"]
-  if (spoken && voice !== undefined && JSON.stringify(voice) !== JSON.stringify(config.audio.output.voice)) {
+  const { voice, speed } = section(change["audio"], "output")
+  if (isResponding && speed !== undefined && speed !== config.audio.output.speed) {
+    return invalidValue("session.audio.output.speed", "The speed can only be changed between responses.")
+  }
+  if (hasSpoken && voice !== undefined && JSON.stringify(voice) !== JSON.stringify(config.audio.output.voice)) {
     return {
       code: "cannot_update_voice",
       message: "Cannot update a conversation's voice if assistant audio is present.",
       param: "session.audio.output.voice"
     }
   }
-  const transcription = section(change["audio"], "input")["transcription"] as Json | null | undefined
-  if (
-    transcription !== undefined &&
-    transcription !== null &&
-    transcription["delay"] !== undefined &&
-    transcription["model"] !== "gpt-realtime-whisper"
-  ) {
-    return invalidValue(
-      "session.audio.input.transcription.delay",
-      "'delay' is only supported by 'gpt-realtime-whisper'."
+  return misheard({ ...config.audio.input, ...section(change["audio"], "input") })
+}
+
+const severalModels = ["gpt-transcribe", "gpt-live-transcribe"]
+
+/** Fields of transcription that only some models take (protocols.md E.2). */
+const misheard = ({ transcription, turn_detection }: Json): Failure | undefined => {
+  const { model, prompt, languages, keywords, delay } = (transcription ?? {}) as Json
+  const refused = (field: string) =>
+    invalidValue(
+      `session.audio.input.transcription.${field}`,
+      `'${field}' is not supported by the transcription model '${String(model)}'.`
     )
-  }
-  return undefined
+  if (languages !== undefined && !severalModels.includes(String(model))) return refused("languages")
+  if (keywords !== undefined && !severalModels.includes(String(model))) return refused("keywords")
+  if (model !== "gpt-realtime-whisper") return delay === undefined ? undefined : refused("delay")
+  if (prompt !== undefined) return refused("prompt")
+  return turn_detection === null
+    ? undefined
+    : invalidValue("session.audio.input.turn_detection", "'gpt-realtime-whisper' needs a turn detection of null.")
 }

@@ -42,7 +42,7 @@ export const invalidValue = (path: string, message: string): Failure => ({
   param: path
 })
 
-const missing = (path: string): Failure => ({
+export const missing = (path: string): Failure => ({
   code: "missing_required_parameter",
   message: `Missing required parameter: '${path}'.`,
   param: path

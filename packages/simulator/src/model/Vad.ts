@@ -11,7 +11,7 @@
  */
 import * as G711 from "../G711.ts"
 
-export const WINDOW_MS = 10
+const WINDOW_MS = 10
 const ONSET_WINDOWS = 6
 const RESUME_WINDOWS = 3
 const HYSTERESIS_DB = 6

@@ -6,5 +6,5 @@ import * as Speech from "../Speech.ts"
 export const load = (): Speech.Audio =>
   Object.fromEntries(Speech.clips.map(({ id }) => [id, loadClip(id)])) as Record<Speech.ClipId, Uint8Array>
 
-export const loadClip = (id: Speech.ClipId): Uint8Array =>
+const loadClip = (id: Speech.ClipId): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`../../speech/${id}.ulaw`, import.meta.url)))

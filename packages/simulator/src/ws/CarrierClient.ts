@@ -15,8 +15,6 @@ import * as SimCarrier from "../SimCarrier.ts"
 import type * as CarrierRest from "./CarrierRest.ts"
 import * as Signature from "./Signature.ts"
 
-export { start as startRest } from "./CarrierRest.ts"
-
 export interface Options extends Omit<SimCarrier.Options, "random"> {
   readonly seed?: number | string
   /** Signs webhook and upgrade. Without it there is no signature. */
