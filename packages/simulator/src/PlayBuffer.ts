@@ -112,7 +112,7 @@ class Buffer implements PlayBuffer {
 
   clear(at: number): void {
     this.advance(at)
-    this.discard(at)
+    this.discard(at, this.tickAfter(at))
     const flushed = this.marks.slice(this.marksHead)
     this.marks = []
     this.marksHead = 0
@@ -121,7 +121,7 @@ class Buffer implements PlayBuffer {
 
   end(at: number): void {
     this.advance(at)
-    this.discard(at)
+    this.discard(at, at)
     this.marks = []
     this.marksHead = 0
     this.settle()
@@ -183,8 +183,8 @@ class Buffer implements PlayBuffer {
     this.cutShort = false
   }
 
-  private discard(at: number): void {
-    const silent = this.tickAfter(at)
+  /** Of what is queued only the bytes until `silent` are heard. */
+  private discard(at: number, silent: number): void {
     if (this.playEnd <= silent) return
     const kept: Array<Queued> = []
     for (const queued of this.audio.slice(this.audioHead)) {

@@ -153,4 +153,12 @@ describe("PlayBuffer", () => {
       "180 ended by clear"
     ])
   })
+
+  it("is silent at once when the line is gone, also inside a piece of a quantum", () => {
+    const { buffer, log } = make(20)
+    buffer.media(0, audio(100))
+    buffer.end(50)
+    assert.deepStrictEqual(log, ["0 started", "0 heard 0:0-400", "50 cleared 0:400-800", "50 ended by clear"])
+    assert.isUndefined(buffer.nextDeadline())
+  })
 })

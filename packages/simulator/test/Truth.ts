@@ -4,7 +4,7 @@
  *
  * The agent's audio must be recognisable for that: give every item audio of its own (`signed`).
  */
-import { type Conversation, G711, type SimCarrier, type World } from "@offhook/simulator"
+import { type Conversation, G711, type PlayBuffer, type SimCarrier, type World } from "@offhook/simulator"
 import { assert } from "vitest"
 
 /** One spoken item: what the model generated and remembers, and what became of it at the caller's ear. */
@@ -80,23 +80,33 @@ interface Message {
 
 /** The media messages of the carrier's only stream, put together from what was heard of them and what was cleared. */
 const messages = (ear: SimCarrier.Ear): ReadonlyArray<Message> => {
-  const found: Array<Message> = []
-  let [heard, cleared] = [0, 0]
-  while (heard < ear.heard.length || cleared < ear.cleared.length) {
-    const index = found.length
-    const first = ear.heard[heard]?.message === index ? ear.heard[heard++] : undefined
-    const rest = ear.cleared[cleared]?.message === index ? ear.cleared[cleared++] : undefined
-    assert.isTrue(first !== undefined || rest !== undefined, `message ${index} is neither heard nor cleared in order`)
-    assert.strictEqual(first?.from ?? 0, 0)
-    assert.strictEqual(rest?.from ?? 0, rest === undefined ? 0 : (first?.to ?? 0))
-    found.push({
-      payload: Buffer.concat([first?.payload ?? nothing, rest?.payload ?? nothing]),
-      heard: first?.payload.length ?? 0,
-      until: first === undefined ? -Infinity : first.at + first.payload.length / G711.BYTES_PER_MS,
-      clearedAt: rest?.clearedAt ?? -Infinity
-    })
+  const parts = new Map<number, Array<PlayBuffer.Span>>()
+  const clearedAt = new Map<number, number>()
+  const heard = new Map<number, PlayBuffer.Span>()
+  for (const span of [...ear.heard, ...ear.cleared]) {
+    const some = parts.get(span.message)
+    if (some === undefined) parts.set(span.message, [span])
+    else some.push(span)
   }
-  return found
+  for (const span of ear.cleared) clearedAt.set(span.message, span.clearedAt)
+  for (const [index, span] of ear.heard.entries()) {
+    assert.isAbove(span.message, ear.heard[index - 1]?.message ?? -1, "the ear heard messages out of order")
+    heard.set(span.message, span)
+  }
+  return Array.from({ length: parts.size }, (_, message) => {
+    const spans = (parts.get(message) ?? []).sort((a, b) => a.from - b.from)
+    spans.forEach((span, index) => {
+      assert.strictEqual(span.from, spans[index - 1]?.to ?? 0, `message ${message} has a hole`)
+    })
+    const first = heard.get(message)
+    assert.strictEqual(first?.from ?? 0, 0, `message ${message} is heard from its middle`)
+    return {
+      payload: Buffer.concat(spans.map(({ payload }) => payload)),
+      heard: first?.to ?? 0,
+      until: first === undefined ? -Infinity : first.at + first.to / G711.BYTES_PER_MS,
+      clearedAt: clearedAt.get(message) ?? -Infinity
+    }
+  })
 }
 
 const nothing = new Uint8Array(0)
@@ -127,7 +137,8 @@ export const framesReceived = ({ models, carrier }: World.World): number => {
 }
 
 const gapFilledMs = 10_000
-const speechGapMs = 750
+/** Media stopped for 750 ms, as who counts them sees it: between the frames around the gap, over a line with jitter. */
+const speechGapMs = 700
 const speechGapFilledMs = 1_000
 
 const isSilent = (bytes: Uint8Array, from: number, to: number): boolean => {

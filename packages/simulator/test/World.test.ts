@@ -9,7 +9,7 @@ import { Brain, Caller, type Fault, Random, type Speech, SpeechFiles, World } fr
 import { assert, describe, it } from "vitest"
 import * as Truth from "./Truth.ts"
 
-const seeds = 100
+const seeds = 120
 
 /** Of all seeds; where the machine's requests race the model's own responses nobody is to blame. */
 const mostCrossings = { create: 3, cancel: 6 }
@@ -17,9 +17,13 @@ const mostCrossings = { create: 3, cancel: 6 }
 /** A cut is settled with the model within this: a round trip to the carrier, and what the model may hold it for. */
 const settlingMs = 1_000
 
-/** How far what is told may be from what was heard, ms. Before a first frame the carrier's clock is a guess. */
+/**
+ * How far what is told may be from what was heard, ms: more where the carrier plays whole pieces, which survive a clear,
+ * and where playback began before a first frame, without which the carrier's clock is a guess.
+ */
 const exactMs = 25
-const guessedMs = 100
+const pieceMs = 20
+const guessedMs = 200
 
 const audio = SpeechFiles.load()
 const sounds = {
@@ -117,6 +121,7 @@ const run = (seed: number): Run => {
   const carrierLine = { delay: pick(random, [0, 20, 60, 120]), jitter: random.next() * 15 }
   const modelLine = { delay: pick(random, [5, 20, 80]), jitter: random.next() * 15 }
   const carrier = lineOf(random.split("line"))
+  const playoutQuantum = random.next() < 0.2 ? pieceMs : 0
   let lostAt = Number.POSITIVE_INFINITY
   const agent: Agent.Agent = {
     ...Agent.defaults,
@@ -132,7 +137,13 @@ const run = (seed: number): Run => {
     script: scriptOf(random.split("script")),
     brain: brainOf(random.split("brain")),
     rest: random.next() < 0.7,
-    carrier: { ...carrier, withoutStop: random.next() < 0.2 },
+    carrier: {
+      ...carrier,
+      withoutStop: random.next() < 0.2,
+      clockOffset: random.next() * 1_000,
+      driftPpm: random.integer(-100, 100),
+      playoutQuantum
+    },
     model: {
       faults: faultsOf(random.split("faults")),
       pace: {
@@ -166,7 +177,7 @@ const run = (seed: number): Run => {
     heardUntil:
       over - carrierLine.delay - carrierLine.jitter - (lostAt < closed ? modelLine.delay + modelLine.jitter : 0),
     settledUntil: over - settlingMs,
-    toleranceMs: carrier.impairments?.silenceSuppression === true ? guessedMs : exactMs,
+    toleranceMs: playoutQuantum + (carrier.impairments?.silenceSuppression === true ? guessedMs : exactMs),
     generatedAt
   }
 }
