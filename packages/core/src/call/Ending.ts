@@ -51,7 +51,7 @@ export const timeIsUp = (call: Draft): void => {
 /** There is no model any more: the caller hears what is queued, then the carrier's apology, unless it was a goodbye. */
 export const fail = (call: Draft, outcome: Outcome): void => {
   if (call.phase === "closing" || call.phase === "ended" || call.ending?.how === "close") return
-  const isGoodbyeSpoken = call.ending !== null && call.slot._tag === "Idle" && call.wanted === null
+  const isGoodbyeSpoken = call.ending !== null && call.slot._tag === "Idle" && call.wanted?.why !== "goodbye"
   closeModel(call)
   if (isGoodbyeSpoken) return
   call.ending = { outcome, how: "close", revocable: false, due: lastWordsBy(call) }
@@ -152,7 +152,7 @@ const closeCarrier = (call: Draft): void => {
 const closeModel = (call: Draft): void => {
   if (call.model.status !== "closed") {
     call.out.push({ _tag: "CloseModel", session: call.model.session })
-    call.model = { ...call.model, status: "closed", since: call.at, warnAt: null }
+    call.model = { ...call.model, status: "closed", warnAt: null }
   }
   call.slot = idle
   call.wanted = null

@@ -18,7 +18,7 @@ export const isCurrent = (call: Draft, session: number): boolean =>
 
 export const connected = (call: Draft): void => {
   if (call.model.status !== "connecting") return
-  call.model = { ...call.model, status: "configuring", since: call.at }
+  call.model = { ...call.model, status: "configuring" }
   call.out.push({ _tag: "ConfigureModel", session: call.model.session, agent: call.config.agent })
 }
 
@@ -36,7 +36,7 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
   }
   const { agent } = call.config
   const { session } = call.model
-  call.model = { ...call.model, status: "ready", since: call.at }
+  call.model = { ...call.model, status: "ready" }
   if (call.caller.lostBytes > 0) {
     const lostMs = Math.floor(call.caller.lostBytes / Limits.bytesPerMs)
     note(call, "audio overflow", `the first ${lostMs} ms of the caller were spoken too long before the model was ready`)

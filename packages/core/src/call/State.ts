@@ -62,7 +62,7 @@ export interface Carrier {
 export interface Model {
   readonly session: number
   readonly status: "closed" | "configuring" | "connecting" | "ready"
-  /** When the present status began. */
+  /** When the connection was asked for. */
   readonly since: Millis
   /** When the session's end is to be noted. */
   readonly warnAt: Millis | null

@@ -8,6 +8,12 @@ describe("A call begins", () => {
     assert.deepStrictEqual(Scene.make().commands, [{ _tag: "ConnectModel", session: 0 }])
   })
 
+  it("by configuring the model as soon as its socket is open", () => {
+    const scene = Scene.make({ voice: "cedar" })
+    const [configure] = Scene.only(scene.on({ _tag: "ModelConnected", session: 0 }), "ConfigureModel")
+    assert.strictEqual(configure?.agent.voice, "cedar")
+  })
+
   it("with the agent speaking first, once the model is configured", () => {
     const scene = Scene.make({ greeting })
     Scene.carrier(scene)
@@ -107,6 +113,41 @@ describe("A call begins", () => {
     scene.frames(10_100)
     assert.includeMembers(Scene.notes(scene.commands), ["model unanswered"])
     assert.includeMembers(Scene.tags(scene.commands), ["CloseCarrier", "CloseModel"])
+  })
+
+  it("and is given up when the model connects and is not configured in the same ten seconds", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.frames(9000)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    scene.frames(1020)
+    assert.includeMembers(Scene.notes(scene.commands), ["model unanswered"])
+  })
+
+  it("with the model's own answer as its greeting, where the caller spoke first", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    scene.frames(2000)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1")
+    assert.deepStrictEqual(
+      scene.on({
+        _tag: "ModelErred",
+        session: 0,
+        error: {
+          type: "invalid_request_error",
+          code: "conversation_already_has_active_response",
+          message: "",
+          param: null,
+          cause: "r1"
+        }
+      }),
+      []
+    )
+    Scene.says(scene, "resp_1", "item_1", 400)
+    Scene.done(scene, "resp_1")
+    scene.frames(2000)
+    assert.strictEqual(Scene.only(scene.commands, "CreateResponse").length, 1)
   })
 
   it("and ends with the tail when the model refused before the carrier was there", () => {

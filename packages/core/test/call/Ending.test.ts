@@ -25,6 +25,29 @@ describe("The call ends", () => {
     assert.strictEqual(Scene.outcome(scene), "carrier lost")
   })
 
+  it("and nothing more is done for a caller who hung up: late media, a model that is ready only now", () => {
+    const scene = Scene.make({ greeting: "Hello." })
+    Scene.carrier(scene)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    scene.frames(1000)
+    scene.on({ _tag: "CarrierStopped", stream: 0 })
+    assert.deepStrictEqual([...Scene.model(scene), ...scene.frames(1000)], [])
+    assert.deepStrictEqual(Scene.tags(scene.on({ _tag: "CarrierClosed", stream: 0, code: 1000 })), ["Ended"])
+  })
+
+  it("when the carrier closes while the last words play", () => {
+    const scene = Scene.live()
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 5000)
+    Scene.begins(scene)
+    scene.on({ _tag: "ModelClosed", session: 0, code: 1006, reason: "" })
+    scene.frames(1000)
+    scene.on({ _tag: "CarrierStopped", stream: 0 })
+    scene.on({ _tag: "CarrierClosed", stream: 0, code: 1000 })
+    assert.strictEqual(Scene.outcome(scene), "model lost")
+    assert.strictEqual(Scene.only(scene.commands, "Settled").length, 1)
+  })
+
   it("when a stopped carrier does not close its socket", () => {
     const scene = Scene.live()
     scene.on({ _tag: "CarrierStopped", stream: 0 })
