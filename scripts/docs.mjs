@@ -21,7 +21,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {(folder: string) => ReadonlyArray<string>} list names of the files in a folder of the repository
  */
 
-export const documents = ["README.md", "docs/ARCHITECTURE.md", "docs/decisions/README.md"]
+export const documents = ["README.md", "docs/ARCHITECTURE.md", "docs/RECORDING.md", "docs/decisions/README.md"]
 
 const BLOCK = /(<!-- docs: ([^>]+?) -->\n)[\s\S]*?(<!-- \/docs -->)/g
 
@@ -166,10 +166,21 @@ const ms = (value) => {
 }
 
 /**
- * @param {string} path
+ * A file, or of `path#name` what stands in it between `// #region name` and `// #endregion`.
+ *
+ * @param {string} quoted
  * @param {(path: string) => string} read
  */
-const quote = (path, read) => `\`\`\`${path.slice(path.lastIndexOf(".") + 1)}\n${read(path).trimEnd()}\n\`\`\``
+const quote = (quoted, read) => {
+  const [path = "", region] = quoted.split("#")
+  const text = read(path)
+  const shown = region === undefined ? text : text.split(`// #region ${region}\n`)[1]?.split("// #endregion")[0]
+  if (shown === undefined) throw new Error(`${path} has no region "${region}"`)
+  const indent = / */.exec(shown)?.[0] ?? ""
+  const lines = shown.trimEnd().split("\n")
+  const flush = lines.map((line) => (line.startsWith(indent) ? line.slice(indent.length) : line))
+  return `\`\`\`${path.slice(path.lastIndexOf(".") + 1)}\n${flush.join("\n")}\n\`\`\``
+}
 
 /**
  * @param {ReadonlyArray<string>} head

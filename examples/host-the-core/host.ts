@@ -31,6 +31,8 @@ export const hostCall = (carrier: Socket, { config, connectModel, onStep, runToo
   let streamSid: string | null = null
   let model: Socket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+
+  // #region loop
   let [state, commands] = Call.initial(config)
 
   const dispatch = (event: Event | null): void => {
@@ -46,6 +48,7 @@ export const hostCall = (carrier: Socket, { config, connectModel, onStep, runToo
     const due = Call.nextDeadline(state)
     if (due !== null) timer = setTimeout(() => dispatch({ _tag: "TimeAdvanced", at: now() }), due - now())
   }
+  // #endregion
 
   const execute = (command: Command): void => {
     switch (command._tag) {

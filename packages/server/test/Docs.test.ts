@@ -53,6 +53,17 @@ describe("what is made from the code", () => {
     }
   })
 
+  it("every piece of TypeScript is quoted from a file that is compiled", () => {
+    let pieces = 0
+    for (const document of documents) {
+      for (const before of matches(read(document), /(.*)\n *```ts\n/g)) {
+        pieces++
+        assert.match(before, /^<!-- docs: quote examples\/[\w/.-]+\.ts(#\w+)? -->$/, document)
+      }
+    }
+    assert.strictEqual(pieces, 4)
+  })
+
   it("`.env.example` names every variable that is read, with its default, and nothing else", () => {
     const lines = [...read(".env.example").matchAll(/^#?([A-Z][A-Z0-9_]+)=(.*)$/gm)]
     const named = lines.map(([, name = "", value = ""]) => [name, value] as const)
