@@ -69,11 +69,11 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
         carryOut(event)
         over = Call.isEnded(state)
       }
+      rearm()
     } catch (cause) {
       fail(cause)
     }
     draining = false
-    rearm()
   }
 
   const fail = (cause: unknown): void => {

@@ -32,6 +32,7 @@ import * as ModelSocket from "./openai/ModelSocket.ts"
 import * as RecordingSink from "./recording/RecordingSink.ts"
 import * as Tools from "./Tools.ts"
 import { TwilioRest } from "./twilio/TwilioRest.ts"
+import * as Webhook from "./twilio/Webhook.ts"
 
 export interface Options {
   readonly agent: Agent.Agent
@@ -111,7 +112,8 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
 
   const config: Agent.Config = { agent, prices }
   const runLayer = yield* FiberSet.makeRuntime<never>()
-  const callScopes = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+  // In parallel: mute peers are waited for together, or a shutdown would take seconds a call.
+  const callScopes = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
   const runtime = yield* Effect.runtime<never>()
   const calls = new Map<string, LiveCall>()
   const idle = yield* Effect.makeLatch(true)
@@ -135,7 +137,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
     const run = yield* FiberSet.makeRuntime<never>()
     const callRuntime = yield* Effect.runtime<Scope.Scope>()
     const sessions = new Map<number, ModelSocket.Session>()
-    let observed = true
+    let isWatched = true
 
     const log = (effect: Effect.Effect<void>): void => {
       runLayer(Effect.annotateLogs(effect, "callSid", callSid))
@@ -144,7 +146,11 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
     const release = (): void => {
       calls.delete(callSid)
       const released = Effect.sync(() => {
-        observe(() => observer.onReleased(callSid, recording.path()))
+        try {
+          if (isWatched) observer.onReleased(callSid, recording.path())
+        } catch (cause) {
+          unwatch(cause)
+        }
         if (--unreleased === 0) idle.unsafeOpen()
       })
       runLayer(
@@ -157,14 +163,9 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       )
     }
 
-    const observe = (what: () => void): void => {
-      if (!observed) return
-      try {
-        what()
-      } catch (cause) {
-        observed = false
-        log(Effect.logError("an observer failed: it sees no more of this call", Cause.die(cause)))
-      }
+    const unwatch = (cause: unknown): void => {
+      isWatched = false
+      log(Effect.logError("an observer failed: it sees no more of this call", Cause.die(cause)))
     }
 
     const execute = (command: Command): void => {
@@ -223,7 +224,11 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       execute,
       onStep: (event, commands) => {
         recording.add(event, commands)
-        observe(() => observer.onStep(callSid, event, commands))
+        try {
+          if (isWatched) observer.onStep(callSid, event, commands)
+        } catch (cause) {
+          unwatch(cause)
+        }
       },
       onDefect: (cause) => {
         log(Effect.logError("call failed", Cause.die(cause)))
@@ -261,6 +266,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
 
   const claim = (stream: Stream): Claim => {
     const { callSid, token } = stream
+    if (!Webhook.CALL_SID.test(callSid)) return refused("CallSid must be CA and letters or digits")
     const known = calls.get(callSid)
     if (known === undefined) {
       if (admittedOnly) return refused("no webhook admitted this call")
@@ -273,6 +279,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       }
     }
     const live = known ?? begin(callSid, null)
+    if (calls.get(callSid) !== live) return refused("the call could not begin")
     live.carrier = stream
     return { _tag: "Claimed", driver: live.driver, stream: live.streams++ }
   }

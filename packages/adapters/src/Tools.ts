@@ -2,11 +2,11 @@
  * The functions that an agent may call, by name: the port behind which users put their own code.
  *
  * 1. Whatever a tool does, the model gets an answer: a failure or a defect becomes `{"error": …}`.
- * 2. A tool is interrupted when its call ends, and when its `timeoutMs` is over.
+ * 2. A tool is interrupted when its call ends, and when its `timeoutMs` is over; nobody waits until it obeys.
  */
 
 import { type Agent, Json } from "@offhook/core"
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -53,9 +53,11 @@ export const run = (
       ToolError: ({ message }) => Effect.succeed(failure(message)),
       UnknownException: () => Effect.succeed(failure("the tool's result is no JSON"))
     }),
-    Effect.catchAllDefect((defect) =>
-      Effect.as(Effect.logError("a tool failed", name, Cause.die(defect)), failure("the tool failed"))
+    // Also failures that the type rules out: tools are other people's code.
+    Effect.catchAllCause((cause) =>
+      Effect.as(Effect.logError("a tool failed", name, cause), failure("the tool failed"))
     ),
+    Effect.disconnect,
     Effect.timeout(Duration.millis(timeoutMs))
   )
 }

@@ -1,5 +1,6 @@
+import { createHook } from "node:async_hooks"
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, type Command, type Event, Recording, Replay } from "@offhook/core"
+import { Agent, type Command, type Event, OpenAI, Recording, Replay } from "@offhook/core"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import type { CallDriver } from "../src/CallDriver.ts"
 import { CallObserver } from "../src/CallObserver.ts"
@@ -16,6 +19,7 @@ import type * as Wire from "../src/net/Wire.ts"
 import { ModelSocket } from "../src/openai/ModelSocket.ts"
 import { RecordingSink } from "../src/recording/RecordingSink.ts"
 import { type Tool, ToolError, Tools } from "../src/Tools.ts"
+import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
 import { TwilioRest } from "../src/twilio/TwilioRest.ts"
 
 const CALL = "CA1"
@@ -34,6 +38,8 @@ const registry = (
     readonly admittedOnly?: boolean
     readonly hangUp?: Effect.Effect<void, TwilioRestError>
     readonly onStep?: () => void
+    /** Before anything else of a connection to the model. */
+    readonly connect?: Effect.Effect<void>
   } = {}
 ) =>
   Effect.gen(function* () {
@@ -45,6 +51,7 @@ const registry = (
     const model = Layer.succeed(ModelSocket, {
       open: ({ driver, session }) =>
         Effect.gen(function* () {
+          yield* options.connect ?? Effect.void
           story.push(`connect ${session}`)
           drivers.push(driver)
           yield* Effect.addFinalizer(() => Effect.sync(() => story.push(`released ${session}`)))
@@ -168,7 +175,7 @@ const registry = (
     }
     const answers = () => commands.flatMap((command) => (command._tag === "AnswerTool" ? [command.output] : []))
 
-    return { calls, story, logs, files, stream, ready, fromModel, callTool, answers }
+    return { calls, commands, story, logs, files, stream, ready, fromModel, callTool, answers }
   })
 
 const token = (calls: Context.Tag.Service<Calls>, callSid = CALL) =>
@@ -287,6 +294,29 @@ describe("Calls", () => {
     })
   )
 
+  it.scoped("a stream whose CallSid could name something else on disk, or break a log line, begins no call", () =>
+    Effect.gen(function* () {
+      const { calls, story, stream } = yield* registry({ admittedOnly: false })
+      for (const callSid of ["", "CON", "../CA1", "CA1/../../x", "CA1\n", "CA1 callSid=CA2", `CA${"1".repeat(65)}`]) {
+        assert.deepStrictEqual(stream(callSid, undefined).claim, {
+          _tag: "Refused",
+          reason: "CallSid must be CA and letters or digits"
+        })
+      }
+      assert.deepStrictEqual([story, yield* calls.live], [[], 0])
+    })
+  )
+
+  it.scoped("a call that fails as it begins takes no stream: the carrier must run its tail", () =>
+    Effect.gen(function* () {
+      const { calls, logs, story, stream } = yield* registry({ admittedOnly: false, connect: Effect.die("no model") })
+      assert.deepStrictEqual(stream(CALL, undefined).claim, { _tag: "Refused", reason: "the call could not begin" })
+      yield* calls.idle
+      assert.deepStrictEqual(story, [`over ${CALL}`])
+      assert.strictEqual(logs.filter((line) => line.includes("call failed")).length, 1)
+    })
+  )
+
   it.scoped("an observer that throws is told of once, and the call goes on", () =>
     Effect.gen(function* () {
       const { calls, logs, ready, stream } = yield* registry({
@@ -320,6 +350,10 @@ describe("Calls", () => {
                 return Effect.die(new Error("secret detail"))
               case "throw":
                 throw new Error("secret detail")
+              case "untyped":
+                return Effect.fail("no ToolError") as never
+              case "interrupt":
+                return Effect.interrupt
               case "loop": {
                 const loop: { self?: unknown } = {}
                 loop.self = loop
@@ -333,7 +367,7 @@ describe("Calls", () => {
       })
       stream(CALL, yield* token(calls))
       ready()
-      for (const how of ["json", "text", "nothing", "fail", "die", "throw", "loop"]) {
+      for (const how of ["json", "text", "nothing", "fail", "die", "throw", "untyped", "interrupt", "loop"]) {
         callTool(how, JSON.stringify({ how }))
         yield* settled
       }
@@ -343,11 +377,10 @@ describe("Calls", () => {
         "soup",
         '{"status":"done"}',
         '{"error":"the kitchen is closed"}',
-        '{"error":"the tool failed"}',
-        '{"error":"the tool failed"}',
+        ...Array(4).fill('{"error":"the tool failed"}'),
         `{"error":"the tool's result is no JSON"}`
       ])
-      assert.strictEqual(logs.filter((line) => line.includes("a tool failed")).length, 2)
+      assert.strictEqual(logs.filter((line) => line.includes("a tool failed")).length, 4)
     })
   )
 
@@ -369,6 +402,23 @@ describe("Calls", () => {
       gone(1000)
       yield* calls.idle
       assert.deepStrictEqual(ended, ["slow", "last"])
+    })
+  )
+
+  it.scoped("a tool that cannot be interrupted holds neither its answer nor the end of its call", () =>
+    Effect.gen(function* () {
+      const { answers, callTool, calls, ready, story, stream } = yield* registry({
+        agent: { tools: [TOOL] },
+        tools: { menu: () => Effect.uninterruptible(Effect.never) }
+      })
+      const { gone } = stream(CALL, yield* token(calls))
+      ready()
+      callTool("stubborn", "{}")
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(answers(), ['{"error":"the tool did not answer in time"}'])
+      gone(1000)
+      yield* settled
+      assert.strictEqual(story.at(-1), `over ${CALL}`)
     })
   )
 
@@ -395,37 +445,112 @@ describe("Calls", () => {
     })
   )
 
-  it.effect("the end of the layer ends live calls, also one whose carrier is mute", () =>
+  it.effect("the end of the layer ends live calls, also those whose carrier is mute, all in the time of one", () =>
     Effect.gen(function* () {
-      const finished = yield* Deferred.make<ReadonlyArray<string>>()
+      const begun = yield* Deferred.make<ReadonlyArray<string>>()
       const closing = yield* Effect.fork(
         Effect.scoped(
           Effect.gen(function* () {
             const { calls, story } = yield* registry()
-            yield* Effect.addFinalizer(() => Effect.void)
-            const right = yield* token(calls)
-            calls.claim({
-              callSid: CALL,
-              streamSid: "MZ1",
-              token: right,
-              wire: {
-                send: () => true,
-                bufferedAmount: () => 0,
-                close: () => {},
-                terminate: () => story.push("terminated"),
-                pause: () => {},
-                resume: () => {}
-              },
-              closed: Effect.never
-            })
-            yield* Deferred.succeed(finished, story)
+            for (const callSid of ["CA1", "CA2", "CA3"]) {
+              calls.claim({
+                callSid,
+                streamSid: "MZ1",
+                token: yield* token(calls, callSid),
+                wire: { ...silent, terminate: () => story.push(`terminated ${callSid}`) },
+                closed: Effect.never
+              })
+            }
+            yield* Deferred.succeed(begun, story)
           })
         )
       )
-      const story = yield* Deferred.await(finished)
-      yield* TestClock.adjust("1 minute")
-      yield* Fiber.join(closing)
-      assert.deepStrictEqual([...story].sort(), ["close 0", "connect 0", `over ${CALL}`, "released 0", "terminated"])
+      const story = yield* Deferred.await(begun)
+      yield* TestClock.adjust("5 seconds")
+      assert.isTrue(Option.isSome(yield* Fiber.poll(closing)))
+      const ended = ["CA1", "CA2", "CA3"].flatMap((callSid) => [`over ${callSid}`, `terminated ${callSid}`])
+      assert.deepStrictEqual(story.filter((line) => /over|terminated/.test(line)).sort(), ended.sort())
+    })
+  )
+
+  it.scoped("audio makes no fiber, promise or timer, either way", () =>
+    Effect.gen(function* () {
+      const fibers = new Started()
+      const { calls, commands, fromModel, ready } = yield* registry().pipe(
+        Effect.provide(Supervisor.addSupervisor(fibers))
+      )
+      const route = yield* CarrierSocket.route({ tokens: [], publicUrl: "" }).pipe(Effect.provideService(Calls, calls))
+      const sent: Array<string> = []
+      const carrier = route.accept({ ...silent, send: (message) => sent.push(String(message)) > 0 })
+      if (!("onText" in carrier)) return assert.fail("no text")
+      const streamSid = "MZ1"
+      const start = { streamSid, callSid: CALL, accountSid: "AC1", mediaFormat: MULAW, customParameters: {} }
+      const right = yield* token(calls)
+      start.customParameters = { token: right }
+      carrier.onText(JSON.stringify({ event: "start", sequenceNumber: "1", streamSid, start }), false)
+      ready()
+      const media = (chunk: number) =>
+        carrier.onText(
+          `{"event":"media","sequenceNumber":"${chunk + 1}","streamSid":"MZ1","media":{"track":"inbound",` +
+            `"chunk":"${chunk}","timestamp":"${chunk * 20}","payload":"${SPEECH}"}}`,
+          false
+        )
+      const delta = (at: number) =>
+        OpenAI.decode(
+          `{"type":"response.output_audio.delta","response_id":"r1","item_id":"i1","output_index":0,"content_index":0,"delta":"${SPEECH}"}`,
+          at,
+          0
+        )
+      const frames = (count: number) => {
+        for (let chunk = 1; chunk <= count; chunk++) {
+          media(chunk)
+          fromModel(delta)
+        }
+      }
+      fromModel((at) => ({
+        _tag: "ModelResponseCreated",
+        at,
+        session: 0,
+        response: "r1",
+        request: null,
+        inConversation: true
+      }))
+      // What happens once (the first audio is a reaction) is not what happens each time.
+      frames(1)
+      yield* settled
+      const resources: Array<string> = []
+      const hook = createHook({ init: (_, type) => resources.push(type) }).enable()
+      const before = fibers.count
+      frames(500)
+      const after = fibers.count
+      hook.disable()
+      carrier.onClose(1000, "")
+      assert.deepStrictEqual([resources, after - before], [[], 0])
+      assert.isAtLeast(commands.filter(({ _tag }) => _tag === "ForwardAudio").length, 500)
+      assert.isAtLeast(sent.filter((message) => message.includes(`"payload":"${SPEECH}"`)).length, 500)
     })
   )
 })
+
+/** A carrier that does nothing. */
+const silent: Wire.Wire = {
+  send: () => true,
+  bufferedAmount: () => 0,
+  close: () => {},
+  terminate: () => {},
+  pause: () => {},
+  resume: () => {}
+}
+
+const MULAW = { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 }
+
+const SPEECH = Buffer.alloc(160, 0x10).toString("base64")
+
+/** Counts every fiber that begins. */
+class Started extends Supervisor.AbstractSupervisor<void> {
+  count = 0
+  override readonly value = Effect.void
+  override onStart(): void {
+    this.count++
+  }
+}

@@ -138,18 +138,27 @@ describe("the webhook, without", () => {
       [null, "[::1]:5050", "ws://[::1]:5050/media-stream"],
       [null, "127.0.0.1.nip.io", "wss://127.0.0.1.nip.io/media-stream"],
       [null, 'a"><Redirect>', null],
+      [null, "a.example/x", null],
+      [null, "user@a.example", null],
+      [null, "a.example?x", null],
+      [null, "a.example, b.example", null],
+      [null, "a.example:", null],
+      [null, "", null],
       [null, undefined, null]
     ]
     for (const [publicUrl, host, url] of urls) assert.strictEqual(IncomingCall.streamUrlOf(publicUrl, host), url)
   })
 
+  it("masking takes no longer for a long number, which shows no more of itself", () => {
+    const before = performance.now()
+    assert.strictEqual(IncomingCall.masked("7".repeat(60_000)).length, 40)
+    assert.isBelow(performance.now() - before, 100)
+  })
+
   it("a masked number keeps its last two digits", () => {
-    assert.deepStrictEqual(["+15551230001", "client:alice", "anonymous", "", "7"].map(IncomingCall.masked), [
-      "+*********01",
-      "******:***ce",
-      "*******us",
-      "",
-      "7"
-    ])
+    assert.deepStrictEqual(
+      ["+15551230001", "client:alice", "sip:ann@10.0.0.7", "anonymous", "Zoë\n+1\n", "", "7"].map(IncomingCall.masked),
+      ["+*********01", "******:***ce", "***:***@**.*.**7", "*******us", "****+1*", "", "7"]
+    )
   })
 })

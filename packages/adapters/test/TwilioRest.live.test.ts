@@ -129,6 +129,30 @@ describe("hangUp", () => {
     })
   )
 
+  it.scopedLive("puts no phone number and no line break into its words", () =>
+    Effect.gen(function* () {
+      const [result] = yield* hangUp(
+        json(400, JSON.stringify({ code: 21211, message: "To +15551230001\n is not valid" }))
+      )
+      assert.strictEqual(
+        result._tag === "Left" ? result.left.message : "",
+        "Twilio REST answered 400 (21211): To * is not valid"
+      )
+    })
+  )
+
+  it.scopedLive("leaves no connection behind", () =>
+    Effect.gen(function* () {
+      const { apiUrl, server } = yield* api(json(200, JSON.stringify({ sid: CALL, padding: "x".repeat(200_000) })))
+      const twilio = yield* rest(apiUrl)
+      for (let index = 0; index < 10; index++) yield* twilio.hangUp(CALL)
+      const open = yield* Effect.async<number>(
+        (resume) => void server.getConnections((_, count) => resume(Effect.succeed(count)))
+      )
+      assert.isAtMost(open, 1)
+    })
+  )
+
   it.scopedLive("takes an answer that is not Twilio's for what it is", () =>
     Effect.gen(function* () {
       for (const body of ["", "<html>", "null", "[]", `{"code":"20404","message":7}`, "{"]) {

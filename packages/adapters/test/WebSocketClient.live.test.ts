@@ -15,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { type WebSocket, WebSocketServer } from "ws"
 import * as WebSocketClient from "../src/net/WebSocketClient.ts"
-import type * as Wire from "../src/net/Wire.ts"
+import * as Wire from "../src/net/Wire.ts"
 
 const listening = <S extends Net.Server>(make: () => S) =>
   Effect.acquireRelease(
@@ -385,11 +385,26 @@ describe("a wire", () => {
         const { url } = yield* webSockets((ws) => ws.pause())
         const wire = yield* WebSocketClient.connect({ url }, () => ignored)
         assert.strictEqual(wire.bufferedAmount(), 0)
-        for (let sent = 0; sent < 64; sent++) wire.send("x".repeat(1024 * 1024))
+        for (let sent = 0; sent < 32 && wire.bufferedAmount() < 1024 * 1024; sent++) wire.send("x".repeat(1024 * 1024))
         assert.isAbove(wire.bufferedAmount(), 1024 * 1024)
         wire.terminate()
       }),
     20_000
+  )
+
+  it.scopedLive("ends who does not read, before it costs more than its bound", () =>
+    Effect.gen(function* () {
+      const { url } = yield* webSockets((ws) => ws.pause())
+      const { ended, handlers, lines } = log()
+      const wire = yield* WebSocketClient.connect({ url }, () => handlers)
+      const message = "x".repeat(256 * 1024)
+      let most = 0
+      for (let sent = 0; sent < 256 && wire.send(message); sent++) most = Math.max(most, wire.bufferedAmount())
+      assert.isFalse(wire.send("later"))
+      assert.isAtMost(most, Wire.MAX_BUFFERED + message.length + 16)
+      yield* ended
+      assert.deepStrictEqual(lines, ["close 1006 the peer does not read"])
+    })
   )
 
   it.scopedLive("pings on silence, and lives while answers come", () =>

@@ -8,12 +8,13 @@
  * 3. No exception leaves a callback: one that throws is reported once and its socket closed with 1011.
  * 4. `send` after the end does nothing and says so; nothing here ever throws.
  * 5. A peer that vanished without a word is noticed: silence is answered by a ping, a ping without any answer by the end.
+ * 6. A peer that does not read costs `MAX_BUFFERED` and then its connection: `onClose` says so.
  */
 import { Buffer } from "node:buffer"
 import type { WebSocket } from "ws"
 
 export interface Wire {
-  /** False when the socket is no longer open: nothing was sent. Bytes are sent as one text message, as a string is. */
+  /** False when the socket is no longer open, or its peer reads nothing: nothing was sent. Bytes are sent as one text message, as a string is. */
   readonly send: (message: string | Buffer) => boolean
   /** Bytes that were sent and that the kernel has not taken yet. */
   readonly bufferedAmount: () => number
@@ -60,6 +61,12 @@ export const PING_IDLE = 20_000
 /** Enough for a polite peer on a bad line; ws waits 30 s by default, which a mute peer would make a shutdown wait too. */
 export const CLOSE_TIMEOUT = 2_000
 
+/**
+ * Bytes that wait for a peer to read. It holds five minutes of audio in base64, either way: an agent's long answer comes
+ * from the model in seconds, and is on its way to the carrier as fast as the line allows. More is a peer that has stopped.
+ */
+export const MAX_BUFFERED = 4 * 1024 * 1024
+
 /** RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two. */
 const MAX_REASON_BYTES = 123
 
@@ -71,9 +78,16 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
   let keepalive: NodeJS.Timeout | undefined
   let failure: Failure | undefined
 
+  const isStuck = (): boolean => {
+    if (ws.bufferedAmount <= MAX_BUFFERED) return false
+    failure = new Error("the peer does not read")
+    ws.terminate()
+    return true
+  }
+
   const wire: Wire = {
     send: (message) => {
-      if (ws.readyState !== ws.OPEN) return false
+      if (ws.readyState !== ws.OPEN || isStuck()) return false
       ws.send(message, AS_TEXT)
       return true
     },

@@ -225,7 +225,7 @@ const removeOld = Effect.fnUntraced(
       )
     }
   },
-  Effect.catchAll((error) => Effect.logWarning("old recordings cannot be removed", error))
+  Effect.catchAllCause((cause) => Effect.logWarning("old recordings cannot be removed", cause))
 )
 
 const removeIfOld = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string, oldest: number) {

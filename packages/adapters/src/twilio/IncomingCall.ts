@@ -95,8 +95,12 @@ export const streamUrlOf = (publicUrl: string | null, host: string | undefined):
   return `${LOOPBACK.test(host) ? "ws" : "wss"}://${host}${CarrierSocket.PATH}`
 }
 
-/** The last two digits tell two calls apart and name nobody. */
-export const masked = (number: string): string => number.replace(/[0-9A-Za-z](?=.*..$)/g, "*")
+/** The last two digits tell two calls apart and name nobody. Of a stranger's megabyte only the end is looked at. */
+export const masked = (number: string): string =>
+  number.slice(-MAX_NUMBER, -2).replace(/[^+.:@]/g, "*") + number.slice(-2).replace(/[^0-9A-Za-z]/g, "*")
+
+/** E.164 has 16 characters, a SIP address seldom more than this. */
+const MAX_NUMBER = 40
 
 const isSigned = (
   { publicUrl, tokens }: Options,

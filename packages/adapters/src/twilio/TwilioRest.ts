@@ -110,9 +110,16 @@ const describe = (body: string): { readonly code?: number; readonly detail?: str
   const { code, message } = parsed as { readonly code?: unknown; readonly message?: unknown }
   return {
     ...(typeof code === "number" ? { code } : {}),
-    ...(typeof message === "string" ? { detail: message.slice(0, MAX_DETAIL) } : {})
+    ...(typeof message === "string" ? { detail: detailOf(message) } : {})
   }
 }
+
+/** One line for a log, in which no phone number stands. */
+const detailOf = (message: string): string =>
+  message
+    .slice(0, MAX_DETAIL)
+    .replace(/\s+/g, " ")
+    .replace(/\+?\d{7,}/g, "*")
 
 /** Twilio's messages are a sentence; a proxy's may be a page. */
 const MAX_DETAIL = 300

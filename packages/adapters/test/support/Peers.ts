@@ -32,6 +32,8 @@ export interface ModelServer {
   /** Sessions that were opened, in order. */
   readonly peers: ReadonlyArray<ModelPeer>
   readonly sockets: ReadonlySet<Net.Socket>
+  /** Forgets the sessions so far, and what they were told. */
+  readonly forget: () => void
 }
 
 const MULAW = {
@@ -73,7 +75,10 @@ export const model = (onEvent: (peer: ModelPeer, event: Json) => void = () => {}
       server.listen(0, "127.0.0.1")
       await once(server, "listening")
       const { port } = server.address() as Net.AddressInfo
-      return { server, sockets, peers, url: `ws://127.0.0.1:${port}/v1/realtime` }
+      const forget = () => {
+        peers.length = 0
+      }
+      return { server, sockets, peers, forget, url: `ws://127.0.0.1:${port}/v1/realtime` }
     }),
     ({ server, sockets }) =>
       Effect.async<void>((resume) => {

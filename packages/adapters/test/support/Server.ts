@@ -43,6 +43,7 @@ export interface Server {
   readonly files: ReadonlyMap<string, string>
   /** Every log line so far, at every level. */
   readonly logs: ReadonlyArray<string>
+  readonly forgetLogs: () => void
   /** Fibers that live now, of the server alone. */
   readonly fibers: Effect.Effect<number>
 }
@@ -95,6 +96,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     calls: Context.get(context, Calls),
     files,
     logs,
+    forgetLogs: () => {
+      logs.length = 0
+    },
     fibers: Effect.map(supervisor.value, (fibers) => fibers.length)
   } satisfies Server
 })

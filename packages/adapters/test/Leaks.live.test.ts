@@ -1,0 +1,183 @@
+/** Calls that end in every way, and many of them: what each took is given back. Real sockets, real files. */
+
+import * as NodeFs from "node:fs"
+import * as Net from "node:net"
+import * as NodeOs from "node:os"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Peers from "./support/Peers.ts"
+import * as Server from "./support/Server.ts"
+
+let calls = 0
+const nextCall = () => `CA${String(++calls).padStart(32, "0")}`
+
+const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => NodeFs.mkdtempSync(`${NodeOs.tmpdir()}/offhook-leaks-`)),
+  (directory) => Effect.sync(() => NodeFs.rmSync(directory, { recursive: true, force: true }))
+)
+
+/** Files of the directory that this process holds open; where the system does not tell, none. */
+const openFiles = (directory: string): number => {
+  const descriptors = "/proc/self/fd"
+  if (!NodeFs.existsSync(descriptors)) return 0
+  return NodeFs.readdirSync(descriptors).filter((descriptor) => {
+    try {
+      return NodeFs.readlinkSync(`${descriptors}/${descriptor}`).startsWith(directory)
+    } catch {
+      return false
+    }
+  }).length
+}
+
+/** Nothing but the server itself: as it was before the first call. */
+const baseOf = Effect.fnUntraced(function* (server: Server.Server) {
+  const fibers = yield* server.fibers
+  const timers = timersNow()
+  return Effect.gen(function* () {
+    yield* server.calls.idle
+    yield* Effect.zipRight(Effect.sleep("2 millis"), server.listener.connections).pipe(
+      Effect.repeat({ until: (open) => open === 0 }),
+      Effect.timeout("5 seconds")
+    )
+    yield* Effect.zipRight(Effect.sleep("2 millis"), server.fibers).pipe(
+      Effect.repeat({ until: (now) => now === fibers }),
+      Effect.timeout("5 seconds")
+    )
+    yield* Peers.until(() => timersNow() <= timers)
+  })
+})
+
+const begin = (server: Server.Server, callSid: string) =>
+  Effect.gen(function* () {
+    const { body } = yield* Server.webhook(server.port, callSid)
+    const carrier = yield* Peers.carrier(server.port, callSid)
+    carrier.connected()
+    carrier.start({ token: Server.tokenOf(body) })
+    carrier.media(1)
+    return carrier
+  })
+
+/** A model that takes connections, and answers nothing. */
+const mute = Effect.acquireRelease(
+  Effect.async<{ readonly server: Net.Server; readonly sockets: Set<Net.Socket>; readonly url: string }>((resume) => {
+    const sockets = new Set<Net.Socket>()
+    const server = Net.createServer((socket) => {
+      sockets.add(socket)
+      socket.on("error", () => {})
+      socket.resume()
+      socket.once("close", () => sockets.delete(socket))
+    }).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as Net.AddressInfo
+      resume(Effect.succeed({ server, sockets, url: `ws://127.0.0.1:${port}/v1/realtime` }))
+    })
+  }),
+  ({ server, sockets }) =>
+    Effect.async<void>((resume) => {
+      for (const socket of sockets) socket.destroy()
+      server.close(() => resume(Effect.void))
+    })
+)
+
+const outcomes = (server: Server.Server) =>
+  server.logs.flatMap((line) => /outcome="?([a-z ]+)/.exec(line)?.[1]?.trim() ?? [])
+
+describe("gives everything back", () => {
+  it.scopedLive("a call whose carrier is reset behind its start", () =>
+    Effect.gen(function* () {
+      const model = yield* Peers.model()
+      const server = yield* Server.make({ modelUrl: model.url })
+      const base = yield* baseOf(server)
+      const carrier = yield* begin(server, nextCall())
+      yield* Effect.repeat(server.calls.live, { until: (live) => live === 1 })
+      ;(carrier.ws as unknown as { readonly _socket: Net.Socket })._socket.resetAndDestroy()
+      yield* base
+      yield* Peers.until(() => model.sockets.size === 0)
+      assert.deepStrictEqual(outcomes(server), ["carrier lost"])
+    })
+  )
+
+  it.scopedLive("a call that ends while its model still connects", () =>
+    Effect.gen(function* () {
+      const model = yield* mute
+      const server = yield* Server.make({ modelUrl: model.url })
+      const base = yield* baseOf(server)
+      const carrier = yield* begin(server, nextCall())
+      yield* Peers.until(() => model.sockets.size === 1)
+      carrier.stop()
+      carrier.ws.close()
+      yield* base
+      yield* Peers.until(() => model.sockets.size === 0)
+      assert.deepStrictEqual(outcomes(server), ["caller hung up"])
+      assert.notMatch(server.logs.join("\n"), /level=(ERROR|WARN)/)
+    })
+  )
+
+  it.scopedLive("a call whose model refuses: the carrier's socket is closed, so that it runs its tail", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make({ modelUrl: "ws://127.0.0.1:1/" })
+      const base = yield* baseOf(server)
+      const carrier = yield* begin(server, nextCall())
+      yield* carrier.closed
+      yield* base
+      assert.deepStrictEqual(outcomes(server), ["model lost"])
+      assert.strictEqual(server.logs.filter((line) => line.includes("no connection to the model")).length, 1)
+    })
+  )
+
+  it.scopedLive("webhooks whose stream never comes, when the server ends", () =>
+    Effect.gen(function* () {
+      const model = yield* Peers.model()
+      const server = yield* Server.make({ modelUrl: model.url })
+      const base = yield* baseOf(server)
+      for (let index = 0; index < 20; index++) yield* Server.webhook(server.port, nextCall())
+      assert.strictEqual(yield* server.calls.live, 20)
+      yield* server.calls.endAll("shutdown")
+      yield* base
+      yield* Peers.until(() => model.sockets.size === 0)
+    })
+  )
+
+  it.scopedLive(
+    "200 calls in a row: sockets, files, timers, fibers and memory",
+    () =>
+      Effect.gen(function* () {
+        const recordings = yield* directory
+        const model = yield* Peers.model()
+        const server = yield* Server.make({ modelUrl: model.url, recordings })
+        const base = yield* baseOf(server)
+        const call = Effect.scoped(
+          Effect.gen(function* () {
+            const carrier = yield* begin(server, nextCall())
+            for (let chunk = 2; chunk <= 50; chunk++) carrier.media(chunk)
+            carrier.stop()
+            carrier.ws.close()
+            yield* carrier.closed
+          })
+        )
+        const rounds = (count: number) =>
+          Effect.gen(function* () {
+            yield* Effect.replicateEffect(call, count, { concurrency: 4, discard: true })
+            yield* base
+            yield* Peers.until(() => model.sockets.size === 0)
+            model.forget()
+            server.forgetLogs()
+            collectGarbage()
+            return process.memoryUsage().heapUsed
+          })
+        const before = yield* rounds(50)
+        const after = yield* rounds(200)
+        assert.strictEqual(openFiles(recordings), 0)
+        assert.strictEqual(NodeFs.readdirSync(recordings).length, 250)
+        // A call that is kept costs over 20 kB: its state alone, without the audio that it holds.
+        assert.isBelow((after - before) / 200, 5_000)
+      }),
+    60_000
+  )
+})
+
+setFlagsFromString("--expose_gc")
+const collectGarbage: () => void = runInNewContext("gc")
