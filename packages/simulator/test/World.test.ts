@@ -235,7 +235,7 @@ const theModelRefusesOnlyWhatCrossed = ({ world, agent, steps }: Run): void => {
   const mayCross = steps.filter(
     ({ event }, done) =>
       event._tag === "ModelResponseDone" &&
-      event.status !== "cancelled" &&
+      event.reason !== "client_cancelled" &&
       steps
         .slice(0, done)
         .some(({ commands }) => only(commands, "CancelResponse").some((one) => one.response === event.response))
