@@ -125,4 +125,16 @@ describe("AppConfig", () => {
       }
     })
   )
+
+  it.effect("a host and a model are one word", () =>
+    Effect.gen(function* () {
+      for (const HOST of ["0.0.0.0", "::1", "fe80::1%eth0", "voice.local"]) {
+        assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, HOST }), [])
+      }
+      assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, HOST: "http://a", OPENAI_MODEL: "gpt realtime" }), [
+        "HOST must be an IP address or a host name",
+        "OPENAI_MODEL must be the name of a realtime model"
+      ])
+    })
+  )
 })

@@ -13,7 +13,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import type * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { AgentFile, HttpListener, IncomingCall, Tools } from "@offhook/adapters"
+import { AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -101,24 +101,47 @@ const replay = Command.make(
       Options.optional
     ),
     files: Args.text({ name: "FILE" }).pipe(
-      Args.withDescription("Recordings. Exit status 1 and the first difference if any command differs."),
+      Args.withDescription(
+        "Recordings, or directories of them. Exit status 1 and the first difference if any command differs."
+      ),
       Args.atLeast(1)
     )
   },
   ({ files, whatIf }) =>
     Effect.gen(function* () {
-      const agent = Option.isNone(whatIf) ? null : yield* AgentFile.load(whatIf.value)
-      let same = true
-      for (const file of files) {
-        const verdict = yield* ReplayFiles.replay(file, agent)
-        same &&= verdict.same
-        yield* print(process.stdout, verdict.text)
+      const agent = Option.isNone(whatIf) ? null : yield* AgentFile.load(whatIf.value).pipe(Effect.mapError(ofWhatIf))
+      const statuses = new Set<number>()
+      const note = (status: number, output: NodeJS.WriteStream, text: string) => {
+        statuses.add(status)
+        return print(output, text)
       }
-      if (!same) yield* new Quit({ status: STATUS.differs })
+      const judged = (file: string) =>
+        Effect.flatMap(ReplayFiles.replay(file, agent), ({ same, text }) =>
+          note(same ? 0 : STATUS.differs, process.stdout, text)
+        )
+      // One that cannot be used keeps no other from being replayed.
+      const told = <A, R>(effect: Effect.Effect<A, ReplayFiles.FileUnusable, R>) =>
+        Effect.catchAll(effect, ({ message }) => Effect.as(note(STATUS.unusable, process.stderr, message), null))
+      for (const path of files) {
+        const found = yield* told(ReplayFiles.filesOf(path))
+        for (const file of found ?? []) yield* told(judged(file))
+      }
+      const status = [STATUS.differs, STATUS.unusable].find((one) => statuses.has(one))
+      if (status !== undefined) yield* new Quit({ status })
     })
 ).pipe(
   Command.withDescription("Send recorded calls through this version's state machine: every command must come again.")
 )
+
+/** The file came as an argument, not by OFFHOOK_AGENT. */
+const ofWhatIf = ({ problems }: Problem.StartupProblems) =>
+  new Problem.StartupProblems({
+    problems: problems.map((one) =>
+      one.name === "OFFHOOK_AGENT"
+        ? { ...one, name: "--what-if", fix: "name an agent file, as OFFHOOK_AGENT would" }
+        : one
+    )
+  })
 
 const offhook = Command.make("offhook", {}, () => serving).pipe(
   Command.withDescription("An AI agent on a phone number."),

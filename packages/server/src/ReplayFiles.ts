@@ -1,5 +1,6 @@
 /** `replay FILE…`: recorded calls through this version's state machine once more, and what another agent would have done. */
 
+import { join } from "node:path"
 import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { type Agent, Recording, Replay, WhatIf } from "@offhook/core"
@@ -18,12 +19,29 @@ export interface Verdict {
   readonly text: string
 }
 
+/** Fails where the file is no recording at all; one that is damaged further on replays up to there. */
 export const replay = Effect.fnUntraced(function* (file: string, agent: Agent.Agent | null) {
   const recording = Recording.parse(yield* read(file))
+  if (recording.header === null) {
+    return yield* new FileUnusable({ file, reason: recording.problems[0]?.text ?? "it has no header" })
+  }
   const { same, text } = judge(recording)
-  const whatIf = agent === null || recording.header === null ? "" : WhatIf.describe(WhatIf.run(recording, agent))
+  const whatIf = agent === null ? "" : WhatIf.describe(WhatIf.run(recording, agent))
   return { same, text: [`${file}: ${text}`, ...lines(whatIf)].join("\n  ") } satisfies Verdict
 })
+
+/** A directory stands for the recordings in it, in the order of their names. */
+export const filesOf = Effect.fnUntraced(
+  function* (path: string) {
+    const fs = yield* FileSystem.FileSystem
+    const { type } = yield* fs.stat(path)
+    if (type !== "Directory") return [path]
+    const names = (yield* fs.readDirectory(path)).filter((name) => name.endsWith(".jsonl")).sort()
+    if (names.length === 0) return yield* new FileUnusable({ file: path, reason: "no recording (*.jsonl) is in it" })
+    return names.map((name) => join(path, name))
+  },
+  (effect, path) => Effect.mapError(effect, (error) => (error._tag === "FileUnusable" ? error : unusable(path, error)))
+)
 
 export const read = (file: string): Effect.Effect<string, FileUnusable, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(file)).pipe(
@@ -45,6 +63,14 @@ export const judge = (recording: Recording.Recording): Verdict => {
 }
 
 export const unusable = (file: string, error: PlatformError.PlatformError): FileUnusable =>
-  new FileUnusable({ file, reason: error._tag === "SystemError" ? error.reason : error.message })
+  new FileUnusable({
+    file,
+    reason: error._tag === "SystemError" ? (REASONS[error.reason] ?? error.reason) : error.message
+  })
+
+const REASONS: Partial<Record<PlatformError.SystemErrorReason, string>> = {
+  NotFound: "there is no such file",
+  PermissionDenied: "permission denied"
+}
 
 const lines = (text: string): ReadonlyArray<string> => (text === "" ? [] : text.split("\n"))

@@ -356,8 +356,15 @@ describe("the simulated call", () => {
     assert.strictEqual(await different.ended, 1)
     assert.match(different.output(), /other\.jsonl: different\n.*\n.*recorded: .*Clear/)
 
-    const missing = offhook(["replay", "nowhere.jsonl"])
-    assert.strictEqual(await missing.ended, 66)
+    writeFileSync(join(directory, "notes.jsonl"), "hello\n")
+    const unusable = offhook(["replay", "nowhere.jsonl", "notes.jsonl", "recordings"])
+    assert.strictEqual(await unusable.ended, 66)
+    assert.match(unusable.errors(), /nowhere\.jsonl: there is no such file\nnotes\.jsonl: this is not an Offhook rec/)
+    assert.match(unusable.output(), /^recordings.CA\w+\.jsonl: the same/)
+
+    const noAgent = offhook(["replay", "--what-if", "nobody.json", file])
+    assert.strictEqual(await noAgent.ended, 78)
+    assert.match(noAgent.errors(), /--what-if nobody\.json cannot be read/)
   }, 90_000)
 
   it("`start` with a key alone simulates, and says so; only this machine is answered; Ctrl-C ends it, and the call", async () => {

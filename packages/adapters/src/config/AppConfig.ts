@@ -6,6 +6,7 @@
  * 3. A variable that is empty is not set: compose files and `.env` templates write them so.
  */
 
+import { Agent } from "@offhook/core"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -156,6 +157,14 @@ const parse = (
     return Redacted.make(value)
   }
 
+  const matching = (name: Name, pattern: RegExp, shape: string, example: string): string | null => {
+    const value = text(name)
+    if (value !== null && !pattern.test(value)) {
+      wrong(name, `must be ${shape}`, `set ${name}=${example}, or leave it out`)
+    }
+    return value
+  }
+
   const whole = (name: Name, least: number, most: number, fix: string): number => {
     const value = or(name)
     const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
@@ -250,12 +259,14 @@ const parse = (
     problems,
     settings: {
       port,
-      host: text("HOST") ?? (primary === null ? "127.0.0.1" : "0.0.0.0"),
+      host:
+        matching("HOST", /^[\w.:%-]+$/, "an IP address or a host name", "127.0.0.1") ??
+        (primary === null ? "127.0.0.1" : "0.0.0.0"),
       publicUrl,
       openai: {
         apiKey: apiKey ?? Redacted.make(""),
         url: url("OPENAI_REALTIME_URL", or("OPENAI_REALTIME_URL"), "wss", REALTIME_URL) ?? REALTIME_URL,
-        model: text("OPENAI_MODEL")
+        model: matching("OPENAI_MODEL", /^\S+$/, "the name of a realtime model", Agent.defaults.model)
       },
       twilio: {
         accountSid,
