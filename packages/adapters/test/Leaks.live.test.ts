@@ -1,7 +1,7 @@
 /** Calls that end in every way, and many of them: what each took is given back. Real sockets, real files. */
 
 import * as NodeFs from "node:fs"
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import * as NodeOs from "node:os"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -61,27 +61,6 @@ const begin = (server: Server.Server, callSid: string) =>
     return carrier
   })
 
-/** A model that takes connections, and answers nothing. */
-const mute = Effect.acquireRelease(
-  Effect.async<{ readonly server: Net.Server; readonly sockets: Set<Net.Socket>; readonly url: string }>((resume) => {
-    const sockets = new Set<Net.Socket>()
-    const server = Net.createServer((socket) => {
-      sockets.add(socket)
-      socket.on("error", () => {})
-      socket.resume()
-      socket.once("close", () => sockets.delete(socket))
-    }).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as Net.AddressInfo
-      resume(Effect.succeed({ server, sockets, url: `ws://127.0.0.1:${port}/v1/realtime` }))
-    })
-  }),
-  ({ server, sockets }) =>
-    Effect.async<void>((resume) => {
-      for (const socket of sockets) socket.destroy()
-      server.close(() => resume(Effect.void))
-    })
-)
-
 const outcomes = (server: Server.Server) =>
   server.logs.flatMap((line) => /outcome="?([a-z ]+)/.exec(line)?.[1]?.trim() ?? [])
 
@@ -102,7 +81,7 @@ describe("gives everything back", () => {
 
   it.scopedLive("a call that ends while its model still connects", () =>
     Effect.gen(function* () {
-      const model = yield* mute
+      const model = yield* Peers.mute
       const server = yield* Server.make({ modelUrl: model.url })
       const base = yield* baseOf(server)
       const carrier = yield* begin(server, nextCall())
@@ -172,8 +151,8 @@ describe("gives everything back", () => {
         const after = yield* rounds(200)
         assert.strictEqual(openFiles(recordings), 0)
         assert.strictEqual(NodeFs.readdirSync(recordings).length, 250)
-        // A call that is kept costs over 20 kB: its state alone, without the audio that it holds.
-        assert.isBelow((after - before) / 200, 5_000)
+        // 0 to 3 kB while the code warms up; a call that is kept has more.
+        assert.isBelow((after - before) / 200, 10_000)
       }),
     60_000
   )

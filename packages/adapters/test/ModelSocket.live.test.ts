@@ -89,12 +89,11 @@ describe("ModelSocket", () => {
 
   it.scopedLive("given up before it is open: no event, and no socket is left", () =>
     Effect.gen(function* () {
-      const model = yield* Peers.model()
-      const scope = yield* Scope.make()
-      const { connection, events } = yield* Scope.extend(opened(model.url), scope)
+      const model = yield* Peers.mute
+      const { connection, events } = yield* opened(model.url)
+      yield* Peers.until(() => model.sockets.size === 1)
       connection.close()
       connection.close()
-      yield* Scope.close(scope, Exit.void)
       yield* Peers.until(() => model.sockets.size === 0)
       assert.deepStrictEqual(events, [])
     })

@@ -162,6 +162,24 @@ describe("RecordingSink", () => {
     })
   )
 
+  it.scopedLive("a look for old recordings that fails, however, is told and hurts no call", () =>
+    Effect.gen(function* () {
+      const dir = yield* directory
+      const { logs } = yield* sink({ directory: dir, version }, (real) => ({
+        ...real,
+        readDirectory: () => Effect.die(new Error("broken"))
+      }))
+      yield* Effect.repeat(
+        Effect.zipRight(
+          Effect.sleep("2 millis"),
+          Effect.sync(() => logs.length)
+        ),
+        { until: (lines) => lines > 0 }
+      ).pipe(Effect.timeout("5 seconds"))
+      assert.include(logs[0], "old recordings cannot be removed")
+    })
+  )
+
   it.scopedLive("old recordings and their sound are removed at start, and nothing else", () =>
     Effect.gen(function* () {
       const dir = yield* directory

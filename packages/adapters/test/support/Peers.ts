@@ -2,7 +2,7 @@
 
 import { once } from "node:events"
 import * as Http from "node:http"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { WebSocket, WebSocketServer } from "ws"
@@ -86,6 +86,27 @@ export const model = (onEvent: (peer: ModelPeer, event: Json) => void = () => {}
         server.close(() => resume(Effect.void))
       })
   )
+
+/** A model that takes connections, and answers nothing. */
+export const mute = Effect.acquireRelease(
+  Effect.async<{ readonly server: Net.Server; readonly sockets: Set<Net.Socket>; readonly url: string }>((resume) => {
+    const sockets = new Set<Net.Socket>()
+    const server = Net.createServer((socket) => {
+      sockets.add(socket)
+      socket.on("error", () => {})
+      socket.resume()
+      socket.once("close", () => sockets.delete(socket))
+    }).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as Net.AddressInfo
+      resume(Effect.succeed({ server, sockets, url: `ws://127.0.0.1:${port}/v1/realtime` }))
+    })
+  }),
+  ({ server, sockets }) =>
+    Effect.async<void>((resume) => {
+      for (const socket of sockets) socket.destroy()
+      server.close(() => resume(Effect.void))
+    })
+)
 
 export const SPEECH = Buffer.alloc(160, 0x10).toString("base64")
 
