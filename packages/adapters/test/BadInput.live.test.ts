@@ -17,20 +17,6 @@ interface Stage {
   readonly caller: Effect.Effect<Peers.CarrierPeer, never, Scope.Scope>
 }
 
-let calls = 0
-const nextCall = () => `CA${String(++calls).padStart(32, "0")}`
-
-const begun = (server: Server.Server) =>
-  Effect.gen(function* () {
-    const callSid = nextCall()
-    const { body } = yield* Server.webhook(server.port, callSid)
-    const carrier = yield* Peers.carrier(server.port, callSid)
-    carrier.connected()
-    carrier.start({ token: Server.tokenOf(body) })
-    carrier.media(1)
-    return carrier
-  })
-
 const noted = (server: Server.Server, what: string) => server.logs.filter((line) => line.includes(what)).length
 
 const appended = (peer: Peers.ModelPeer | undefined) =>
@@ -43,11 +29,11 @@ const beside = (name: string, offend: (stage: Stage) => Effect.Effect<void, unkn
       const model = yield* Peers.model()
       const server = yield* Server.make({ modelUrl: model.url })
       const fibers = yield* server.fibers
-      const timers = timersNow()
+      const base = yield* Server.baseOf(server)
 
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const other = yield* begun(server)
+          const other = yield* Server.begin(server, Server.nextCall())
           yield* Peers.until(() => appended(model.peers[0]) === 1)
           assert.isAbove(yield* server.fibers, fibers)
 
@@ -55,8 +41,8 @@ const beside = (name: string, offend: (stage: Stage) => Effect.Effect<void, unkn
             offend({
               server,
               model,
-              stranger: Peers.carrier(server.port, nextCall()),
-              caller: begun(server)
+              stranger: Peers.carrier(server.port, Server.nextCall()),
+              caller: Server.begin(server, Server.nextCall())
             })
           )
 
@@ -69,17 +55,11 @@ const beside = (name: string, offend: (stage: Stage) => Effect.Effect<void, unkn
         })
       )
       yield* Peers.until(() => model.sockets.size === 0)
-      yield* Effect.repeat(server.listener.connections, { until: (open) => open === 0 })
-      yield* Effect.repeat(Effect.zipRight(Effect.sleep("2 millis"), server.fibers), {
-        until: (now) => now === fibers
-      }).pipe(Effect.timeout("5 seconds"))
-      yield* Peers.until(() => timersNow() <= timers)
+      yield* base
       assert.strictEqual(yield* server.calls.live, 0)
       assert.notInclude(server.logs.join("\n"), "level=ERROR")
     })
   )
-
-const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
 
 /** Before `start` a socket is a stranger: the first thing wrong ends it. */
 const refusedBeforeStart = (
@@ -132,7 +112,7 @@ describe("before start", () => {
   )
   beside("a wrong token; the right one still begins the stream", ({ model, server }) =>
     Effect.gen(function* () {
-      const callSid = nextCall()
+      const callSid = Server.nextCall()
       const { body } = yield* Server.webhook(server.port, callSid)
       const wrong = yield* Peers.carrier(server.port, callSid)
       wrong.start({ token: "x".repeat(32) })
@@ -194,6 +174,21 @@ describe("in a call", () => {
     })
   )
 
+  beside("a carrier that does not read is cut off, and its call ends", ({ caller, model, server }) =>
+    Effect.gen(function* () {
+      const carrier = yield* caller
+      yield* Peers.until(() => appended(model.peers[1]) === 1)
+      carrier.ws.pause()
+      const peer = model.peers[1]
+      if (peer === undefined) return assert.fail("no session")
+      const at = { response_id: "r1", item_id: "i1", output_index: 0, content_index: 0 }
+      peer.send({ type: "response.created", response: { id: "r1", conversation_id: "c1" } })
+      const delta = Buffer.alloc(384 * 1024, 0x10).toString("base64")
+      for (let sent = 0; sent < 60; sent++) peer.send({ type: "response.output_audio.delta", ...at, delta })
+      yield* Peers.until(() => noted(server, 'outcome="carrier lost"') === 1)
+    })
+  )
+
   beside("a second stream of one call is refused, the first goes on", ({ caller, model, server }) =>
     Effect.gen(function* () {
       const first = yield* caller
@@ -234,6 +229,19 @@ describe("the model", () => {
     "a field of the wrong type",
     (peer) => peer.send({ type: "response.done", response: { id: 5 } }),
     "malformed message"
+  )
+
+  beside("does not read: it is cut off, and the carrier runs its tail", ({ caller, model, server }) =>
+    Effect.gen(function* () {
+      const carrier = yield* caller
+      yield* Peers.until(() => appended(model.peers[1]) === 1)
+      model.peers[1]?.ws.pause()
+      const seconds = Buffer.alloc(45_000, 0x10).toString("base64")
+      for (let chunk = 2; chunk < 400; chunk++) carrier.media(chunk, seconds)
+      assert.strictEqual(yield* carrier.closed, 1000)
+      yield* Peers.until(() => noted(server, 'outcome="model lost"') === 1)
+      model.peers[1]?.ws.terminate()
+    })
   )
 
   beside("is gone: the carrier's socket is closed, so that it runs its tail", ({ caller, model, server }) =>
@@ -279,7 +287,7 @@ it.scopedLive(
       const server = yield* Server.make({ modelUrl: model.url })
       const fibers = yield* server.fibers
       const began = performance.now()
-      const carrier = yield* Peers.carrier(server.port, nextCall())
+      const carrier = yield* Peers.carrier(server.port, Server.nextCall())
       assert.strictEqual(yield* carrier.closed, 1008)
       assert.approximately(performance.now() - began, 10_000, 1_500)
       assert.strictEqual(noted(server, "no start in time"), 1)

@@ -10,11 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Peers from "./support/Peers.ts"
 import * as Server from "./support/Server.ts"
 
-let calls = 0
-const nextCall = () => `CA${String(++calls).padStart(32, "0")}`
-
-const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
-
 const directory = Effect.acquireRelease(
   Effect.sync(() => NodeFs.mkdtempSync(`${NodeOs.tmpdir()}/offhook-leaks-`)),
   (directory) => Effect.sync(() => NodeFs.rmSync(directory, { recursive: true, force: true }))
@@ -33,34 +28,6 @@ const openFiles = (directory: string): number => {
   }).length
 }
 
-/** Nothing but the server itself: as it was before the first call. */
-const baseOf = Effect.fnUntraced(function* (server: Server.Server) {
-  const fibers = yield* server.fibers
-  const timers = timersNow()
-  return Effect.gen(function* () {
-    yield* server.calls.idle
-    yield* Effect.zipRight(Effect.sleep("2 millis"), server.listener.connections).pipe(
-      Effect.repeat({ until: (open) => open === 0 }),
-      Effect.timeout("5 seconds")
-    )
-    yield* Effect.zipRight(Effect.sleep("2 millis"), server.fibers).pipe(
-      Effect.repeat({ until: (now) => now === fibers }),
-      Effect.timeout("5 seconds")
-    )
-    yield* Peers.until(() => timersNow() <= timers)
-  })
-})
-
-const begin = (server: Server.Server, callSid: string) =>
-  Effect.gen(function* () {
-    const { body } = yield* Server.webhook(server.port, callSid)
-    const carrier = yield* Peers.carrier(server.port, callSid)
-    carrier.connected()
-    carrier.start({ token: Server.tokenOf(body) })
-    carrier.media(1)
-    return carrier
-  })
-
 const outcomes = (server: Server.Server) =>
   server.logs.flatMap((line) => /outcome="?([a-z ]+)/.exec(line)?.[1]?.trim() ?? [])
 
@@ -69,8 +36,8 @@ describe("gives everything back", () => {
     Effect.gen(function* () {
       const model = yield* Peers.model()
       const server = yield* Server.make({ modelUrl: model.url })
-      const base = yield* baseOf(server)
-      const carrier = yield* begin(server, nextCall())
+      const base = yield* Server.baseOf(server)
+      const carrier = yield* Server.begin(server, Server.nextCall())
       yield* Effect.repeat(server.calls.live, { until: (live) => live === 1 })
       ;(carrier.ws as unknown as { readonly _socket: Net.Socket })._socket.resetAndDestroy()
       yield* base
@@ -83,8 +50,8 @@ describe("gives everything back", () => {
     Effect.gen(function* () {
       const model = yield* Peers.mute
       const server = yield* Server.make({ modelUrl: model.url })
-      const base = yield* baseOf(server)
-      const carrier = yield* begin(server, nextCall())
+      const base = yield* Server.baseOf(server)
+      const carrier = yield* Server.begin(server, Server.nextCall())
       yield* Peers.until(() => model.sockets.size === 1)
       carrier.stop()
       carrier.ws.close()
@@ -98,8 +65,8 @@ describe("gives everything back", () => {
   it.scopedLive("a call whose model refuses: the carrier's socket is closed, so that it runs its tail", () =>
     Effect.gen(function* () {
       const server = yield* Server.make({ modelUrl: "ws://127.0.0.1:1/" })
-      const base = yield* baseOf(server)
-      const carrier = yield* begin(server, nextCall())
+      const base = yield* Server.baseOf(server)
+      const carrier = yield* Server.begin(server, Server.nextCall())
       yield* carrier.closed
       yield* base
       assert.deepStrictEqual(outcomes(server), ["model lost"])
@@ -111,8 +78,8 @@ describe("gives everything back", () => {
     Effect.gen(function* () {
       const model = yield* Peers.model()
       const server = yield* Server.make({ modelUrl: model.url })
-      const base = yield* baseOf(server)
-      for (let index = 0; index < 20; index++) yield* Server.webhook(server.port, nextCall())
+      const base = yield* Server.baseOf(server)
+      for (let index = 0; index < 20; index++) yield* Server.webhook(server.port, Server.nextCall())
       assert.strictEqual(yield* server.calls.live, 20)
       yield* server.calls.endAll("shutdown")
       yield* base
@@ -127,10 +94,10 @@ describe("gives everything back", () => {
         const recordings = yield* directory
         const model = yield* Peers.model()
         const server = yield* Server.make({ modelUrl: model.url, recordings })
-        const base = yield* baseOf(server)
+        const base = yield* Server.baseOf(server)
         const call = Effect.scoped(
           Effect.gen(function* () {
-            const carrier = yield* begin(server, nextCall())
+            const carrier = yield* Server.begin(server, Server.nextCall())
             for (let chunk = 2; chunk <= 50; chunk++) carrier.media(chunk)
             carrier.stop()
             carrier.ws.close()

@@ -21,6 +21,7 @@ import { type Tool, Tools } from "../../src/Tools.ts"
 import * as CarrierSocket from "../../src/twilio/CarrierSocket.ts"
 import * as IncomingCall from "../../src/twilio/IncomingCall.ts"
 import { TwilioRest } from "../../src/twilio/TwilioRest.ts"
+import * as Peers from "./Peers.ts"
 
 export const KEY = "sk-test-0123456789abcdef0123456789"
 
@@ -126,3 +127,39 @@ export const request = (port: number, method: string, path: string, body = "", h
   })
 
 export const tokenOf = (twiml: string): string => /name="token" value="([^"]*)"/.exec(twiml)?.[1] ?? ""
+
+let calls = 0
+
+/** A CallSid that no other test of the file has. */
+export const nextCall = () => `CA${String(++calls).padStart(32, "0")}`
+
+/** Webhook and stream, with the first frame of audio. */
+export const begin = (server: Server, callSid: string) =>
+  Effect.gen(function* () {
+    const { body } = yield* webhook(server.port, callSid)
+    const carrier = yield* Peers.carrier(server.port, callSid)
+    carrier.connected()
+    carrier.start({ token: tokenOf(body) })
+    carrier.media(1)
+    return carrier
+  })
+
+const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+
+/** Taken before the first call; what comes back waits until nothing is left but what was there then. */
+export const baseOf = Effect.fnUntraced(function* (server: Server) {
+  const fibers = yield* server.fibers
+  const timers = timersNow()
+  return Effect.gen(function* () {
+    yield* server.calls.idle
+    yield* Effect.zipRight(Effect.sleep("2 millis"), server.listener.connections).pipe(
+      Effect.repeat({ until: (open) => open === 0 }),
+      Effect.timeout("5 seconds")
+    )
+    yield* Effect.zipRight(Effect.sleep("2 millis"), server.fibers).pipe(
+      Effect.repeat({ until: (now) => now === fibers }),
+      Effect.timeout("5 seconds")
+    )
+    yield* Peers.until(() => timersNow() <= timers)
+  })
+})
