@@ -15,6 +15,11 @@
  * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
  * moment back by a few ms. Timestamps that go backwards start the clock anew.
  *
+ * Before the first frame the offset is a guess, and moments are true to each other only. What was placed by it moves
+ * when frames tell better (`correction`, `corrected`): at the first one, and at faster ones soon after it (it was late,
+ * or the line was stalled), but never beyond its end, as all that arrived before it was sent before it. A frame after
+ * 30 s without any (the clocks drifted apart) and one that starts the clock anew are such first frames.
+ *
  * Whether the carrier really stamps a frame's start is not documented. Were it the end, every moment would lie one
  * frame later, and all differences would be the same: only differences matter, also to the onset of speech, which is
  * a place in the same timestamps and is compared with echoes to a frame's accuracy.
@@ -33,6 +38,8 @@ export interface CarrierClock {
   readonly end: number | null
   /** Length of the last frame, ms. */
   readonly span: number
+  /** The end of the frame that the window began with: what is placed before it was placed by an older offset. */
+  readonly first: number
   /** Our clock minus the carrier's, for the fastest message of the window. */
   readonly offset: number
   /** How late frames have lately been above the fastest, ms: a maximum that decays. */
@@ -53,6 +60,7 @@ interface SecondMinimum {
 export const initial: CarrierClock = {
   end: null,
   span: 0,
+  first: 0,
   offset: 0,
   lateness: 0,
   second: 0,
@@ -60,10 +68,14 @@ export const initial: CarrierClock = {
   minima: []
 }
 
-/** A stream began now: its timestamps count from about here (protocols.md B.2), until the first frame tells. */
+/**
+ * A stream began now: its timestamps count from about here, until the first frame tells. First ones were seen 102 and
+ * 155 ms from the beginning (protocols.md B.2).
+ */
 export const started = (at: Millis): CarrierClock => ({
   end: null,
   span: 0,
+  first: 0,
   offset: at,
   lateness: 0,
   second: 0,
@@ -77,7 +89,7 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   const offset = at - end
   const second = Math.floor(at / 1000)
   if (clock.end === null || end < clock.end) {
-    return { end, span: ms, offset, lateness: 0, second, minimum: offset, minima: [] }
+    return { end, span: ms, first: end, offset, lateness: 0, second, minimum: offset, minima: [] }
   }
   const isSameSecond = second === clock.second
   const minima = isSameSecond ? clock.minima : withinWindow(clock, second)
@@ -85,6 +97,7 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   return {
     end,
     span: ms,
+    first: isSameSecond || minima.length > 0 ? clock.first : end,
     offset: fastest,
     lateness: Math.max(offset - fastest, clock.lateness * LATENESS_DECAY),
     second,
@@ -92,6 +105,13 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
     minima
   }
 }
+
+/** By how many ms what was placed before a frame moves by what it taught; 0 in the run of frames. */
+export const correction = (before: CarrierClock, after: CarrierClock): number =>
+  after.minima.length < LEARNING_SECONDS ? before.offset - after.offset : 0
+
+/** Where a moment that was told before frames belongs, moved by `ms`; `first` is the clock's. */
+export const corrected = (at: number, ms: number, first: number): number => at + Math.min(ms, Math.max(0, first - at))
 
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
@@ -121,6 +141,8 @@ const leastOf = (minima: ReadonlyArray<SecondMinimum>, offset: number): number =
   minima.reduce((least, past) => Math.min(least, past.minimum), offset)
 
 const WINDOW_SECONDS = 30
+/** Complete seconds of frames after which the fastest message is known. */
+const LEARNING_SECONDS = 2
 /** From the start of the last frame. */
 const SUPPRESSED_AFTER_MS = 60
 /** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
@@ -129,5 +151,5 @@ const LATENESS_DECAY = 0.997
 const JUST_BEFORE_MS = 4
 /** A host's clock is rounded down. */
 const ROUNDING_MS = 1
-/** A stream's first timestamps were seen 102 and 155 ms from its beginning. */
-const UNCERTAINTY_BEFORE_FRAMES_MS = 200
+/** Of moments to each other: what messages are usually late. Against the timestamps to come it is about 100 ms. */
+const UNCERTAINTY_BEFORE_FRAMES_MS = 10

@@ -18,6 +18,7 @@
 
 import type { Payload } from "./audio/Payload.ts"
 import type { Moment } from "./CarrierClock.ts"
+import * as CarrierClock from "./CarrierClock.ts"
 import type { Command } from "./Command.ts"
 import type { ModelAudio } from "./Event.ts"
 import * as Playback from "./Playback.ts"
@@ -285,6 +286,23 @@ export const progress = (
       const silentAt = cut.silentAt ?? (cut.flushed ?? now).at
       return heard + Playback.heardOf(cut, account, Playback.positionAt(cut, silentAt))
     }, account.settledBytes + playing)
+  }
+}
+
+/** The carrier's clock was corrected: what was placed on it moves along (CarrierClock), what was heard stays heard. */
+export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
+  if (ms === 0) return ledger
+  const corrected = (at: number) => CarrierClock.corrected(at, ms, first)
+  return {
+    ...ledger,
+    playback: Playback.correct(ledger.playback, ms, first),
+    cuts: ledger.cuts.map((cut) => ({
+      ...Playback.correct(cut, ms, first),
+      clearedAt: corrected(cut.clearedAt),
+      flushed: cut.flushed === null ? null : { ...cut.flushed, at: corrected(cut.flushed.at) },
+      silentAt: cut.silentAt === null ? null : corrected(cut.silentAt)
+    })),
+    stretches: ledger.stretches.map(({ from, to }) => ({ from: corrected(from), to: corrected(to) }))
   }
 }
 

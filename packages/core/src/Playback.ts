@@ -17,6 +17,7 @@
  */
 
 import type { Moment } from "./CarrierClock.ts"
+import * as CarrierClock from "./CarrierClock.ts"
 
 /** What identifies an item's audio. */
 export interface Key {
@@ -140,6 +141,19 @@ export const positionAt = (playback: Playback, at: number): number =>
 
 /** Position expected at a moment before which the marks that were played may not have come back yet. */
 export const positionExpected = (playback: Playback, at: number): number => clamped(playback, at, stop(playback))
+
+/** The carrier's clock was corrected by so many ms. The origin moves as the last echo does, which told it. */
+export const correct = <A extends Playback>(playback: A, ms: number, first: number): A => {
+  const { bytesPerMs, marks, origin, played, since } = playback
+  const echoed = origin === null ? 0 : middle(origin) + played / bytesPerMs
+  const moved = CarrierClock.corrected(echoed, ms, first) - echoed
+  return {
+    ...playback,
+    origin: origin === null ? null : { ...origin, earliest: origin.earliest + moved, latest: origin.latest + moved },
+    since: since === null ? null : since + moved,
+    marks: marks.map((mark) => ({ ...mark, sentAt: CarrierClock.corrected(mark.sentAt, ms, first) }))
+  }
+}
 
 /** Bytes of an item heard at a position. */
 export const heardOf = (playback: Playback, key: Key, position: number): number =>

@@ -57,9 +57,9 @@ describe("CarrierClock.moment", () => {
     assert.isAtLeast(at + uncertainty, 1136)
   })
 
-  it("goes by arrival before the first frame, and says how little it knows", () => {
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 200 })
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 200 })
+  it("goes by arrival before the first frame", () => {
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10 })
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10 })
   })
 })
 
@@ -107,5 +107,68 @@ describe("CarrierClock.frame", () => {
   it("takes frames of any length", () => {
     const clock = CarrierClock.frame(CarrierClock.initial, 1060, 0, 60)
     assert.closeTo(CarrierClock.moment(clock, 1060).at, 60, 1)
+  })
+})
+
+describe("CarrierClock.correction", () => {
+  /** Where a moment belongs that was told at `at`, after each of the frames (arrival, timestamp). */
+  const followed = (
+    clock: CarrierClock.CarrierClock,
+    at: number,
+    arrived: ReadonlyArray<readonly [number, number]>
+  ) => {
+    let before = clock
+    let moment = CarrierClock.moment(clock, at).at
+    return arrived.map(([arrival, timestamp]) => {
+      const after = CarrierClock.frame(before, arrival, timestamp, 20)
+      moment = CarrierClock.corrected(moment, CarrierClock.correction(before, after), after.first)
+      before = after
+      return moment
+    })
+  }
+
+  it("moves what was guessed before the first frame to where that frame puts it", () => {
+    assert.deepStrictEqual(followed(CarrierClock.started(5080), 6000, [[7020, 2000]]), [1000])
+    assert.deepStrictEqual(followed(CarrierClock.started(4900), 6000, [[7020, 2000]]), [1000])
+  })
+
+  it("follows faster frames where the first was late: the line was stalled", () => {
+    const burst = [
+      [7120, 2000],
+      [7120, 2020],
+      [7120, 2080],
+      [7124, 2100],
+      [7141, 2120]
+    ] as const
+    assert.deepStrictEqual(followed(CarrierClock.started(5080), 6000, burst), [900, 920, 980, 996, 999])
+  })
+
+  it("moves nothing beyond the end of the frame it arrived before", () => {
+    const burst = [
+      [7120, 2000],
+      [7120, 2020],
+      [7120, 2100]
+    ] as const
+    assert.deepStrictEqual(followed(CarrierClock.started(5080), 7090, burst), [1990, 2010, 2020])
+    assert.deepStrictEqual(followed(CarrierClock.started(5080), 7120, burst), [2020, 2020, 2020])
+  })
+
+  it("moves with the clocks' drift in a long silence, and with a new start of the timestamps", () => {
+    const clock = frames(500)
+    const silence = CarrierClock.frame(clock, 5000 + 100_020 + 9, 100_000, 20)
+    assert.strictEqual(CarrierClock.correction(clock, silence), -9)
+    const anew = CarrierClock.frame(clock, 20_000, 40, 20)
+    assert.strictEqual(CarrierClock.correction(clock, anew), 5000 - 19_940)
+  })
+
+  it("is nothing in the run of frames, however they jitter", () => {
+    let clock = frames(150, (n) => 9 - (n % 3))
+    for (let n = 0; n < 500; n++) {
+      const timestamp = 3100 + n * 20
+      const next = CarrierClock.frame(clock, 5000 + timestamp + 20 + ((n * 7) % 5), timestamp, 20)
+      assert.strictEqual(CarrierClock.correction(clock, next), 0)
+      clock = next
+    }
+    assert.strictEqual(clock.offset, 5000)
   })
 })

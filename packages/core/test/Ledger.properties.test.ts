@@ -153,6 +153,66 @@ describe("what the ledger says was heard, against what was heard", () => {
   })
 })
 
+describe("a line with silence suppression, where the agent speaks before the first frame comes", () => {
+  interface Late {
+    readonly roundTrip: number
+    readonly jitter: number
+    /** Frames come up to here; then none until the caller speaks, seconds later. */
+    readonly framesUntil?: number
+    /** The first frames are held back by the line, up to 400 ms. */
+    readonly stalled?: boolean
+  }
+  const spokenOver = (seed: number, { roundTrip, jitter, framesUntil = 0, stalled = false }: Late) => {
+    const random = PlayBufferModel.mulberry(seed + 11)
+    const start = (framesUntil > 0 ? 150_000 : 200) + random() * 800
+    const first = start + 300 + random() * 2500
+    const release = first + 120 + roundTrip / 2 + random() * 300
+    const cutAt = stalled ? release + 100 + random() * 500 : first + 100 + random() * 600
+    let heard = 0
+    const it = Conversation.make({
+      seed,
+      roundTrip,
+      jitter,
+      ppm: seed % 3 === 0 ? 200 : seed % 3 === 1 ? -200 : 0,
+      suppressed: [[framesUntil, first]],
+      stalls: stalled ? [[first + 20 + roundTrip / 2, release]] : [],
+      check: ({ ledger }, moment) => {
+        const told = Ledger.progress(ledger, moment, 0, "item", 0)
+        if (told === null) return
+        assert.isTrue(told.heardBytes <= told.sentBytes && told.sentBytes <= told.receivedBytes)
+        if (!stalled) assert.isAtLeast(told.heardBytes, heard - 25 * 8, `seed ${seed}`)
+        heard = told.heardBytes
+      }
+    })
+    for (let time = start; time < Math.min(start + 1500, cutAt); time += 120) it.audioAt(time, "item", 4000)
+    it.clearAt(cutAt)
+    it.buffer.run(cutAt + 3000)
+    const [cut] = it.settled[0] ?? []
+    assert.isDefined(cut)
+    assert.isTrue(0 < cut.trueBytes && cut.trueBytes < cut.sentBytes, `seed ${seed}: it is cut in its middle`)
+    return Math.abs(cut.heardBytes - cut.trueBytes) / 8
+  }
+  const errors = (line: Late) => Array.from({ length: 150 }, (_, seed) => spokenOver(seed, line))
+
+  it.each(networks)("errs by 5 ms in the median and 25 at most: $roundTrip ms", (network) => {
+    const told = errors(network)
+    assert.isAtMost(quantile(told, 0.5), 5)
+    assert.isAtMost(Math.max(...told), 25)
+  })
+
+  it.each(networks)("likewise after a silence in which the clocks drift apart: $roundTrip ms", (network) => {
+    const told = errors({ ...network, framesUntil: 3000 })
+    assert.isAtMost(quantile(told, 0.5), 5)
+    assert.isAtMost(Math.max(...told), 25)
+  })
+
+  it.each(networks)("likewise where the first frames are stalled: $roundTrip ms", (network) => {
+    const told = errors({ ...network, stalled: true })
+    assert.isAtMost(quantile(told, 0.5), 8)
+    assert.isAtMost(quantile(told, 0.95), 25)
+  })
+})
+
 describe("an estimate, where the probe is late", () => {
   const errors: Array<number> = []
   for (let seed = 0; seed < 30; seed++) {

@@ -34,6 +34,10 @@ class Told {
     this.ledger = Ledger.clear(this.ledger, at(ms), this.out)
     return this
   }
+  correct(ms: number, first: number) {
+    this.ledger = Ledger.correct(this.ledger, ms, first)
+    return this
+  }
   settle(ms: number): ReadonlyArray<Ledger.Cut> {
     const [ledger, cuts] = Ledger.settleCut(this.ledger, at(ms))
     this.ledger = ledger
@@ -357,5 +361,49 @@ describe("a second stream", () => {
     const it = playing().clear(1500).begin(50, 1)
     assert.isFalse(Ledger.isCutting(it.ledger))
     assert.deepStrictEqual(figures(it.settle(60)), [["a", 16_000, 16_000, 0, true]])
+  })
+})
+
+describe("a correction of the carrier's clock", () => {
+  it("changes no figure: what was placed on the clock moves with it", () => {
+    for (const ms of [-90, 60]) {
+      const it = playing().echo(2000, "g0-1")
+      const before = it.progress(2250, "a")
+      it.correct(ms, 3000)
+      assert.deepStrictEqual(it.progress(2250 + ms, "a"), before)
+      assert.strictEqual(Ledger.playingSince(it.ledger), 1000 + ms)
+      assert.closeTo(Ledger.remainingMs(it.ledger, at(2250 + ms)), 750, 1)
+      assert.strictEqual(it.echo(3000 + ms, "g0-2").echoed.kind, "played")
+      assert.deepInclude(it.echoed, { underrunMs: 0 })
+      assert.isTrue(Ledger.wasAudible(it.ledger, 1001 + ms, at(3100 + ms)))
+      assert.isFalse(Ledger.wasAudible(it.ledger, 998 + ms, at(3100 + ms)))
+    }
+  })
+
+  it("moves a pending cut, flushed or not, and one that is known but not settled", () => {
+    const pending = playing().clear(1500).correct(-90, 3000).echo(1510, "g0-1").echo(1510, "g0-2").echo(1510, "g0-3")
+    assert.deepStrictEqual(figures(pending.settle(1510)), [["a", 16_000, 16_000, 4796, false]])
+    const flushed = playing().clear(1500).echo(1600, "g0-1").correct(-90, 3000).echo(1516, "g0-3", 10)
+    assert.deepStrictEqual(flushed.echoed, { kind: "cut", at: at(1510) })
+    assert.deepStrictEqual(figures(flushed.settle(1516)), [["a", 16_000, 16_000, 4796, false]])
+    const known = playing().clear(1500).echo(1600, "g0-3").correct(-90, 3000)
+    assert.deepStrictEqual(figures(known.settle(1510)), [["a", 16_000, 16_000, 4796, false]])
+  })
+
+  it("keeps the stretches before, and the estimate of a cut", () => {
+    const it = new Told().begin(0).receive(0, "a", 1600).echo(100, "g0-0").echo(300, "g0-1")
+    it.receive(900, "b", 1600).echo(1000, "g0-2").correct(50, 3000)
+    assert.deepStrictEqual(
+      [140, 160, 340, 360, 1040, 1060].map((ms) => Ledger.wasAudible(it.ledger, ms, at(1150))),
+      [false, true, true, false, false, true]
+    )
+    assert.closeTo(playing().clear(1500).correct(50, 3000).settle(1560)[0]?.heardBytes ?? 0, (500 + 80) * 8, 16)
+  })
+
+  it("leaves alone what frames have placed already, and moves nothing later than the first of them", () => {
+    assert.strictEqual(Ledger.playingSince(playing().correct(60, 900).ledger), 1000)
+    assert.closeTo(Ledger.playingSince(playing().correct(60, 1040).ledger) ?? 0, 1040, 1)
+    const it = playing()
+    assert.strictEqual(it.ledger, it.correct(0, 3000).ledger)
   })
 })

@@ -31,7 +31,9 @@ export const started = (call: Draft, event: CarrierStarted): void => {
 }
 
 export const audio = (call: Draft, event: CarrierAudio): void => {
-  call.clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / Limits.bytesPerMs)
+  const clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / Limits.bytesPerMs)
+  call.ledger = Ledger.correct(call.ledger, Clock.correction(call.clock, clock), clock.first)
+  call.clock = clock
   if (call.model.status === "closed") return
   const session = call.model.status === "ready" ? call.model.session : null
   const [caller, unfilled] = CallerAudio.frame(call.caller, event, session, call.out)

@@ -27,6 +27,23 @@ describe("Interrupting", () => {
     assert.closeTo(truncate?.audioEndMs ?? 0, 1100, 25)
   })
 
+  it("truncates at what was heard where the agent began to speak before any frame had come", () => {
+    const scene = Scene.make({ turns: "model" })
+    scene.wait(180)
+    Scene.carrier(scene)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 4000, "One two three four.")
+    Scene.begins(scene)
+    Scene.done(scene, "resp_1")
+    scene.wait(1000)
+    scene.frames(500, Scene.loud)
+    Scene.speaks(scene)
+    scene.frames(100)
+    const [truncate] = Scene.only(Scene.echoes(scene), "Truncate")
+    assert.closeTo(truncate?.audioEndMs ?? 0, 1600, 25)
+  })
+
   it("lets the model cancel in model turns, and cancels itself in machine turns", () => {
     assert.notInclude(Scene.tags(Scene.speaks(speaking({ turns: "model" }, 1000))), "CancelResponse")
     assert.deepStrictEqual(Scene.tags(Scene.speaks(speaking({ turns: "machine" }, 1000))), [

@@ -56,7 +56,9 @@ export const make = (options: Options): Conversation => {
     host: {
       frame: (at, timestamp, ms) => {
         hostTime = at
-        it.clock = CarrierClock.frame(it.clock, at, timestamp, ms)
+        const clock = CarrierClock.frame(it.clock, at, timestamp, ms)
+        it.ledger = Ledger.correct(it.ledger, CarrierClock.correction(it.clock, clock), clock.first)
+        it.clock = clock
         happened()
       },
       echo: (at, name) => {
