@@ -16,6 +16,7 @@ const names = process.argv.slice(2)
 for (const { name, options } of Scenarios.all(SpeechFiles.load())) {
   const file = new URL(`${name}.jsonl`, folder)
   if (names.length === 0 ? existsSync(file) : !names.includes(name)) continue
+  /** @type {Array<[import("../packages/core/dist/index.js").Event, ReadonlyArray<import("../packages/core/dist/index.js").Command>]>} */
   const steps = []
   const world = World.make({ ...options, onStep: (event, commands) => steps.push([event, commands]) })
   world.run(120_000)
@@ -27,6 +28,6 @@ for (const { name, options } of Scenarios.all(SpeechFiles.load())) {
   })
   const text = recorder.start(world.first) + steps.map(([event, commands]) => recorder.add(event, commands)).join("")
   writeFileSync(file, text + recorder.finish())
-  const ended = steps.flatMap(([, commands]) => commands).find(({ _tag }) => _tag === "Ended")
-  console.log(`${name}: ${ended.summary.outcome}, ${steps.length} events`)
+  const ended = steps.flatMap(([, commands]) => commands).find((command) => command._tag === "Ended")
+  console.log(`${name}: ${ended?.summary.outcome ?? "not ended"}, ${steps.length} events`)
 }
