@@ -17,13 +17,9 @@ const mostCrossings = { create: 3, cancel: 6 }
 /** A cut is settled with the model within this: a round trip to the carrier, and what the model may hold it for. */
 const settlingMs = 1_000
 
-/**
- * How far what is told may be from what was heard, ms: more where the carrier plays whole pieces, which survive a clear,
- * and where playback began before a first frame, without which the carrier's clock is a guess.
- */
+/** How far what is told may be from what was heard, ms: more where the carrier plays whole pieces, which survive a clear. */
 const exactMs = 25
 const pieceMs = 20
-const guessedMs = 200
 
 const audio = SpeechFiles.load()
 const sounds = {
@@ -177,7 +173,7 @@ const run = (seed: number): Run => {
     heardUntil:
       over - carrierLine.delay - carrierLine.jitter - (lostAt < closed ? modelLine.delay + modelLine.jitter : 0),
     settledUntil: over - settlingMs,
-    toleranceMs: playoutQuantum + (carrier.impairments?.silenceSuppression === true ? guessedMs : exactMs),
+    toleranceMs: playoutQuantum + exactMs,
     generatedAt
   }
 }
