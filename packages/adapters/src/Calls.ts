@@ -88,7 +88,7 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
   > => Layer.scoped(this, make(options))
 }
 
-/** At shutdown, for calls that did not end by themselves: the carrier's close takes a round trip. */
+/** When the layer ends, for calls that nobody asked to end before: the carrier's close takes a round trip. */
 const SHUTDOWN_TIMEOUT = Duration.seconds(2)
 
 /** After `close(1000)`: ws itself gives a mute peer 2 s. */
@@ -119,6 +119,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
   const idle = yield* Effect.makeLatch(true)
   let unreleased = 0
   let isOpen = true
+  let isShuttingDown = false
 
   /** By the layer's runtime: the span and the annotations of the request that brought the call are not the call's. */
   const begin = (callSid: string, token: string | null): LiveCall =>
@@ -237,12 +238,13 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       }
     })
 
+    const hangUpFailed = Effect.sync(() => driver.dispatch({ _tag: "HangUpFailed", at: driver.now() }))
     const hangUp = rest.hangUp(callSid).pipe(
-      Effect.catchTag("TwilioRestError", (error) =>
-        Effect.andThen(
-          error.reason === "NotConfigured" ? Effect.logDebug(error.message) : Effect.logWarning(error.message),
-          Effect.sync(() => driver.dispatch({ _tag: "HangUpFailed", at: driver.now() }))
-        )
+      Effect.catchTag("TwilioRestError", ({ message, reason }) =>
+        Effect.andThen(reason === "NotConfigured" ? Effect.logDebug(message) : Effect.logWarning(message), hangUpFailed)
+      ),
+      Effect.catchAllDefect((defect) =>
+        Effect.andThen(Effect.logError("hanging up failed", Cause.die(defect)), hangUpFailed)
       )
     )
 
@@ -286,6 +288,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
 
   const requestEnd = (by: "operator" | "shutdown") =>
     Effect.sync(() => {
+      isShuttingDown ||= by === "shutdown"
       for (const { driver } of [...calls.values()]) driver.dispatch({ _tag: "EndRequested", at: driver.now(), by })
     })
 
@@ -297,7 +300,11 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
       close,
-      endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(SHUTDOWN_TIMEOUT), Effect.ignore)
+      Effect.suspend(() =>
+        isShuttingDown
+          ? Effect.void
+          : endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(SHUTDOWN_TIMEOUT), Effect.ignore)
+      )
     )
   )
 

@@ -7,15 +7,13 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as CallDriver from "../src/CallDriver.ts"
 
-const config: Agent.Config = { agent: Agent.defaults, prices: Prices.table }
-
 /** A driver, and in order what it was told and what it asked for. */
-const driven = (execute: (command: Command) => void = () => {}) =>
+const driven = (execute: (command: Command) => void = () => {}, agent: Partial<Agent.Agent> = {}) =>
   Effect.gen(function* () {
     const story: Array<string> = []
     const defects: Array<unknown> = []
     const driver = yield* CallDriver.make({
-      config,
+      config: { agent: { ...Agent.defaults, ...agent }, prices: Prices.table },
       execute: (command) => {
         story.push(`> ${command._tag}`)
         execute(command)
@@ -47,17 +45,24 @@ describe("CallDriver", () => {
     })
   )
 
-  it.scoped("an earlier deadline moves the timer, a later one is found when it rings", () =>
+  it.scoped("a later deadline is found when the timer rings, an earlier one moves it", () =>
     Effect.gen(function* () {
-      const { driver, story } = yield* driven()
+      const { driver, story } = yield* driven(() => {}, { greeting: null })
+      const format = { type: "audio/pcmu" } as const
       driver.start()
       yield* TestClock.adjust("9 seconds")
-      // Configuring has 10 s of its own: what was armed for 10 s rings for nothing.
+      // The model is ready: what was armed for 10 s rings for nothing, the stream has until 60 s.
       driver.dispatch({ _tag: "ModelConnected", at: driver.now(), session: 0 })
-      yield* TestClock.adjust("5 seconds")
-      assert.deepStrictEqual(story, ["begin", "> ConnectModel", "ModelConnected 9000", "> ConfigureModel"])
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(story[4], "TimeAdvanced 19000")
+      driver.dispatch({ _tag: "ModelSessionUpdated", at: driver.now(), session: 0, input: format, output: format })
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(story.slice(4), ["ModelSessionUpdated 9000"])
+      // A hang-up is given 5 s.
+      driver.dispatch({ _tag: "EndRequested", at: driver.now(), by: "operator" })
+      const length = story.length
+      yield* TestClock.adjust("4999 millis")
+      assert.strictEqual(story.length, length)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(story[length], "TimeAdvanced 17000")
     })
   )
 

@@ -269,6 +269,13 @@ describe("Calls", () => {
       )
       assert.include(failing.logs.join("\n"), "Twilio REST did not answer in time")
 
+      const broken = yield* registry({ hangUp: Effect.die(new Error("broken")) })
+      const third = broken.stream(CALL, yield* token(broken.calls))
+      yield* Effect.fork(broken.calls.endAll("operator"))
+      yield* settled
+      assert.include(third.sent, "close 1000")
+      assert.strictEqual(broken.logs.filter((line) => line.includes("hanging up failed")).length, 1)
+
       const working = yield* registry({ hangUp: Effect.void })
       const second = working.stream(CALL, yield* token(working.calls))
       yield* Effect.fork(working.calls.endAll("operator"))
@@ -445,7 +452,7 @@ describe("Calls", () => {
     })
   )
 
-  it.effect("the end of the layer ends live calls, also those whose carrier is mute, all in the time of one", () =>
+  const ends = (asked: "asked" | "not asked", seconds: number) =>
     Effect.gen(function* () {
       const begun = yield* Deferred.make<ReadonlyArray<ReadonlyArray<string>>>()
       const closing = yield* Effect.fork(
@@ -459,15 +466,23 @@ describe("Calls", () => {
               ready()
             }
             yield* Deferred.succeed(begun, sent)
+            if (asked === "asked") {
+              yield* Effect.timeoutOption(calls.endAll("shutdown"), "1 second")
+            }
           })
         )
       )
       const sent = yield* Deferred.await(begun)
-      yield* TestClock.adjust("5 seconds")
+      yield* TestClock.adjust(`${seconds} seconds`)
       assert.isTrue(Option.isSome(yield* Fiber.poll(closing)))
       for (const lines of sent) assert.deepStrictEqual(lines.slice(-2), ["close 1000", "gone"])
     })
+
+  it.effect("the end of the layer ends live calls, also those whose carrier is mute, all in the time of one", () =>
+    ends("not asked", 5)
   )
+
+  it.effect("calls that had their time to end get no more of it", () => ends("asked", 4))
 
   it.scoped("audio makes no fiber, promise or timer, either way", () =>
     Effect.gen(function* () {

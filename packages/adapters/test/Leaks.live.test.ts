@@ -93,7 +93,12 @@ describe("gives everything back", () => {
       Effect.gen(function* () {
         const recordings = yield* directory
         const model = yield* Peers.model()
+        const timers = Server.timersNow()
         const server = yield* Server.make({ modelUrl: model.url, recordings })
+        // Until the first look for old recordings is over, and the next one waits.
+        yield* Effect.zipRight(Effect.sleep("2 millis"), Effect.sync(Server.timersNow)).pipe(
+          Effect.repeat({ until: (now) => now > timers })
+        )
         const base = yield* Server.baseOf(server)
         const call = Effect.scoped(
           Effect.gen(function* () {

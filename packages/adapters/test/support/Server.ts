@@ -144,7 +144,8 @@ export const begin = (server: Server, callSid: string) =>
     return carrier
   })
 
-const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+/** Timers that keep the process alive. */
+export const timersNow = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
 
 /** Taken before the first call; what comes back waits until nothing is left but what was there then. */
 export const baseOf = Effect.fnUntraced(function* (server: Server) {
@@ -160,6 +161,9 @@ export const baseOf = Effect.fnUntraced(function* (server: Server) {
       Effect.repeat({ until: (now) => now === fibers }),
       Effect.timeout("5 seconds")
     )
-    yield* Peers.until(() => timersNow() <= timers)
+    // Without a timeout, which would be a timer too.
+    yield* Effect.zipRight(Effect.sleep("2 millis"), Effect.sync(timersNow)).pipe(
+      Effect.repeat({ until: (now) => now <= timers })
+    )
   })
 })
