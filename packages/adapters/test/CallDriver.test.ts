@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, type Command, Prices } from "@offhook/core"
+import { Agent, type Command, type Event, Prices } from "@offhook/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,6 +23,19 @@ const driven = (execute: (command: Command) => void = () => {}, agent: Partial<A
     })
     return { driver, story, defects }
   })
+
+const started = (at: number): Event => ({
+  _tag: "CarrierStarted",
+  at,
+  stream: 0,
+  streamSid: "MZ1",
+  callSid: "CA1",
+  accountSid: "AC1",
+  encoding: "audio/x-mulaw",
+  sampleRate: 8000,
+  channels: 1,
+  parameters: {}
+})
 
 describe("CallDriver", () => {
   it.scoped("begins with the first commands; deadlines fire by the clock, each once, until the call is over", () =>
@@ -51,11 +64,12 @@ describe("CallDriver", () => {
       const format = { type: "audio/pcmu" } as const
       driver.start()
       yield* TestClock.adjust("9 seconds")
-      // The model is ready: what was armed for 10 s rings for nothing, the stream has until 60 s.
+      // The model is ready: what was armed for 10 s rings for nothing, the carrier may be silent until 69 s.
       driver.dispatch({ _tag: "ModelConnected", at: driver.now(), session: 0 })
       driver.dispatch({ _tag: "ModelSessionUpdated", at: driver.now(), session: 0, input: format, output: format })
+      driver.dispatch(started(driver.now()))
       yield* TestClock.adjust("3 seconds")
-      assert.deepStrictEqual(story.slice(4), ["ModelSessionUpdated 9000"])
+      assert.deepStrictEqual(story.slice(4), ["ModelSessionUpdated 9000", "CarrierStarted 9000"])
       // A hang-up is given 5 s.
       driver.dispatch({ _tag: "EndRequested", at: driver.now(), by: "operator" })
       const length = story.length
