@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defineWorkspace } from "vitest/config"
 
 /** Packages are tested from their sources: this export condition stands first in each package.json. */
@@ -10,6 +11,7 @@ const project = (name: string, root = `packages/${name}`, tests = "test/**/*.tes
     name,
     root,
     include: [tests],
+    setupFiles: [fileURLToPath(new URL("scripts/take-turns.mjs", import.meta.url))],
     environment: "node",
     // For machines that are busy: no test waits for a time that it could wait for an event.
     testTimeout: 30_000,
