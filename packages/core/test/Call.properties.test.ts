@@ -5,8 +5,11 @@ import * as History from "./support/History.ts"
 
 type Of<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>
 
-const holdsFor = (check: (history: History.History) => void, numRuns = 2000): void =>
-  FastCheck.assert(FastCheck.property(History.arbitrary, check), { seed: 20261122, numRuns })
+let seed = 20261122
+
+/** Other histories for each property: seven thousand in all. */
+const holdsFor = (check: (history: History.History) => void): void =>
+  FastCheck.assert(FastCheck.property(History.arbitrary, check), { seed: seed++, numRuns: 600 })
 
 const commandsOf = (happenings: ReadonlyArray<History.Happening>): ReadonlyArray<Command> =>
   happenings.flatMap(({ commands }) => commands)
@@ -43,7 +46,7 @@ describe("Whatever happens to a call", () => {
       for (const [index, { after, before, commands, event }] of History.play(history).entries()) {
         if (index % 32 !== history.moves.length % 32) continue
         const text = JSON.stringify(before)
-        assert.isBelow(text.length, 256 * 1024)
+        assert.isBelow(text.length, 64 * 1024)
         assert.isTrue(isPlain({ ...before, config: null }))
         assert.strictEqual(
           JSON.stringify(Call.step(JSON.parse(text), event)),
@@ -218,11 +221,11 @@ describe("Whatever happens to a call", () => {
         only(commands, "RunTool").map(({ call }) => call),
         "runs"
       )
-      const waited = happenings.at(-2)?.after
-      if (waited?.model.status !== "ready") return
+      const end = (happenings.at(-1)?.event.at ?? 0) - History.dayMs
+      const waited = happenings.findLast(({ event }) => event.at <= end)?.after
+      if (waited?.model.status !== "ready" || waited.phase !== "live") return
       assert.sameMembers([...answered], [...answerable])
       assert.deepStrictEqual(waited.tools, [])
-      assert.strictEqual(waited.slot._tag, "Idle")
     })
   })
 

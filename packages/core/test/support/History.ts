@@ -85,6 +85,9 @@ const after: FastCheck.Arbitrary<number> = FastCheck.oneof(
 
 const tool: Agent.Tool = { name: "look", description: "Looks.", parameters: { type: "object" }, timeoutMs: 5000 }
 
+/** From when all that waits is answered, or given up, to the last event. */
+export const dayMs = 86_400_000
+
 const agents: ReadonlyArray<Agent.Agent> = [
   { ...Agent.defaults, tools: [tool] },
   { ...Agent.defaults, tools: [tool], greeting: null },
@@ -351,9 +354,9 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
     move(next)
   }
   // Nothing happens any more: what waits is answered or given up, then the call ends by itself.
-  at = Math.max(at, state.at) + 45_000
+  at = Math.max(at, state.at) + 36_000
   on({ _tag: "TimeAdvanced" })
-  at += 36_000_000
+  at += dayMs
   on({ _tag: "TimeAdvanced" })
   return happenings
 }
