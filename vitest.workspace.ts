@@ -14,7 +14,7 @@ const project = (name: string, root = `packages/${name}`, tests = "test/**/*.tes
     setupFiles: [fileURLToPath(new URL("scripts/take-turns.mjs", import.meta.url))],
     environment: "node",
     // For machines that are busy: no test waits for a time that it could wait for an event.
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     fakeTimers: { toFake: [] }
   }

@@ -64,12 +64,10 @@ export const layer = (
       ? TwilioRest.TwilioRest.layerNone
       : Layer.provide(TwilioRest.TwilioRest.layer(options.rest), NodeHttpClient.layer)
 
-  const calls = Layer.provide(Calls.Calls.layer({ agent: options.agent, admittedOnly: tokens.length > 0 }), [
-    ModelSocket.ModelSocket.layer(openai),
-    sink,
-    rest,
-    options.tools
-  ])
+  const calls = Layer.provide(
+    Calls.Calls.layer({ agent: options.agent, admittedOnly: tokens.length > 0 || options.simulated }),
+    [ModelSocket.ModelSocket.layer(openai), sink, rest, options.tools]
+  )
 
   const webhook = Webhook.layer({
     tokens,

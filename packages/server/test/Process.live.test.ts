@@ -382,6 +382,14 @@ describe("the simulated call", () => {
     }
     assert.strictEqual(await webhook("offhook.example.com"), 403)
     assert.strictEqual(await webhook(`localhost:${port}`), 200)
+    // No webhook of this machine's admitted it: a tunnel to the media socket alone is not answered either.
+    const stranger = new WebSocket(`ws://127.0.0.1:${port}/media-stream`)
+    await once(stranger, "open")
+    const mediaFormat = { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 }
+    const ids = { streamSid: "MZ1", callSid: "CA2", accountSid: "AC1" }
+    const began = { ...ids, tracks: ["inbound"], mediaFormat, customParameters: {} }
+    stranger.send(JSON.stringify({ event: "start", sequenceNumber: "1", streamSid: "MZ1", start: began }))
+    assert.strictEqual((await once(stranger, "close"))[0], 1008)
     start.process.kill("SIGINT")
     assert.strictEqual(await start.ended, 0)
     assert.match(start.output(), /over: shutdown/)
