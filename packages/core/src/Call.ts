@@ -24,6 +24,7 @@ import * as Deadlines from "./call/Deadlines.ts"
 import * as Ending from "./call/Ending.ts"
 import * as Interruption from "./call/Interruption.ts"
 import * as Items from "./call/Items.ts"
+import * as Keys from "./call/Keys.ts"
 import * as ModelEvents from "./call/ModelEvents.ts"
 import * as Responses from "./call/Responses.ts"
 import type { Draft, State } from "./call/State.ts"
@@ -105,7 +106,7 @@ const handle = (call: Draft, event: Event): void => {
     case "CarrierMarked":
       return CarrierEvents.marked(call, event)
     case "CarrierKeyed":
-      return CarrierEvents.keyed(call, event)
+      return Keys.pressed(call, event)
     case "CarrierStopped":
       return Ending.stopped(call)
     case "CarrierClosed":

@@ -83,8 +83,12 @@ export const lastWordsMs = 10_000
 /** Speech that counts as such for a policy, dBFS: telephone speech has -30 to -15, noise on the line under -50. */
 export const loudDbfs = -45
 
-/** Function calls in flight at once. */
+/** Function calls in flight at once, and those answered that are remembered. */
 export const toolCalls = 32
+export const answeredCalls = 64
+
+/** Keyed entries that wait for the model; connecting takes ten seconds at most. */
+export const entries = 8
 
 /** Agent items that are not settled yet; a carrier that never echoes a mark must not grow the state. */
 export const openItems = 64

@@ -1,16 +1,13 @@
 /** What the carrier's events do to a call. Events of another stream than the present one change nothing. */
 
 import * as Clock from "../CarrierClock.ts"
-import type { CarrierAudio, CarrierKeyed, CarrierMarked, CarrierStarted } from "../Event.ts"
-import * as Keypad from "../Keypad.ts"
+import type { CarrierAudio, CarrierMarked, CarrierStarted } from "../Event.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
-import * as Transcript from "../Transcript.ts"
 import * as CallerAudio from "./CallerAudio.ts"
 import * as Ending from "./Ending.ts"
 import * as Interruption from "./Interruption.ts"
 import * as Items from "./Items.ts"
-import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
 import { count, note, noteOnce, now } from "./State.ts"
 
@@ -27,11 +24,12 @@ export const started = (call: Draft, event: CarrierStarted): void => {
     return Ending.endNow(call, "format mismatch", "close")
   }
   if (call.ending !== null) call.ending = { ...call.ending, due: call.at + Limits.lastWordsMs }
-  call.ledger = Ledger.begin(call.ledger, event.stream, Limits.bytesPerMs, now(call), call.out)
+  const bytesPerMs = (event.sampleRate * event.channels) / 1000
+  call.ledger = Ledger.begin(call.ledger, event.stream, bytesPerMs, now(call), call.out)
 }
 
 export const audio = (call: Draft, event: CarrierAudio): void => {
-  const clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / Limits.bytesPerMs)
+  const clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / call.ledger.bytesPerMs)
   call.ledger = Ledger.correct(call.ledger, Clock.correction(call.clock, clock), clock.first)
   call.clock = clock
   if (call.model.status === "closed") return
@@ -56,19 +54,6 @@ export const marked = (call: Draft, event: CarrierMarked): void => {
     case "stale":
       return
   }
-}
-
-export const keyed = (call: Draft, event: CarrierKeyed): void => {
-  const [keypad, digits] = Keypad.press(call.keypad, event.digit, event.at)
-  call.keypad = keypad
-  if (digits !== null) entered(call, digits)
-}
-
-/** No key for a while: the entry is complete. */
-export const keysDue = (call: Draft): void => {
-  const [keypad, digits] = Keypad.due(call.keypad, call.at)
-  call.keypad = keypad
-  if (digits !== null) entered(call, digits)
 }
 
 /** The line is dead: nothing came for a long time. */
@@ -103,15 +88,4 @@ const heardFrom = (call: Draft, at: number): void => {
 const react = (call: Draft, to: "answer" | "greeting", ms: number): void => {
   call.out.push({ _tag: "Reacted", to, ms: Math.round(ms) })
   count(call, { deadAirMs: call.sums.deadAirMs + Math.round(ms) })
-}
-
-const entered = (call: Draft, digits: string): void => {
-  if (call.model.status !== "ready") return noteOnce(call, "unexpected event", "keys pressed while no model listens")
-  const text = Keypad.sentence(digits)
-  call.requests += 1
-  const item = `keys_${call.requests}`
-  call.out.push({ _tag: "AddText", session: call.model.session, item, role: "user", text })
-  call.transcript = Transcript.keyed(call.transcript, call.model.session, item, text, call.at)
-  Ending.revoke(call)
-  Slot.want(call, "keys")
 }

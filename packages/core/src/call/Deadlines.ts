@@ -14,6 +14,7 @@ import * as CarrierEvents from "./CarrierEvents.ts"
 import * as Ending from "./Ending.ts"
 import * as Interruption from "./Interruption.ts"
 import * as Items from "./Items.ts"
+import * as Keys from "./Keys.ts"
 import * as ModelEvents from "./ModelEvents.ts"
 import * as Responses from "./Responses.ts"
 import type { Draft, State } from "./State.ts"
@@ -57,7 +58,7 @@ export const table: ReadonlyArray<Deadline> = [
   },
   { name: "answer", due: (state) => state.speech.answerBy, fire: Responses.unanswered },
   { name: "tool", due: (state) => earliestOf(state.tools), fire: Tools.timedOut },
-  { name: "keys", due: (state) => Keypad.nextDeadline(state.keypad), fire: CarrierEvents.keysDue },
+  { name: "keys", due: (state) => Keypad.nextDeadline(state.keypad), fire: Keys.due },
   { name: "transcription", due: (state) => Transcript.nextDeadline(state.transcript), fire: look },
   {
     name: "model ready",

@@ -54,7 +54,7 @@ export const speechStopped = (call: Draft, event: ModelSpeechStopped): void => {
     interruptAt: null,
     ignored: isShort,
     owedFrom: isShort ? null : CallerAudio.carrierTime(call.caller, event.audioEndMs - silence),
-    answerBy: agent.turns === "model" ? call.at + Limits.answerMs : null
+    answerBy: isShort ? null : call.at + Limits.answerMs
   }
 }
 
@@ -63,7 +63,9 @@ export const speechCommitted = (call: Draft, event: ModelSpeechCommitted): void 
   if (call.config.agent.transcription === null) {
     call.transcript = Transcript.transcribed(call.transcript, { ...event, _tag: "ModelTranscriptionFailed" })
   }
-  if (call.config.agent.turns === "machine" && !call.speech.ignored) Slot.want(call, "answer")
+  if (call.config.agent.turns === "model" || call.speech.ignored) return
+  call.speech = { ...call.speech, answerBy: null }
+  Slot.want(call, "answer")
 }
 
 const interrupt = (call: Draft): void => {

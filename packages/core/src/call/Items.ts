@@ -38,9 +38,14 @@ export const dropped = (call: Draft, session: number, item: string, contentIndex
   )
 }
 
-/** Nothing more of this response will be generated. */
-export const responseDone = (call: Draft, response: string): void => {
-  call.items = call.items.map((open) => (open.response === response ? { ...open, done: true } : open))
+/** Nothing more of this response will be generated. Where it was cancelled, an item without audio was never heard. */
+export const responseDone = (call: Draft, response: string, isCancelled: boolean): void => {
+  call.items = call.items.map((open) => {
+    if (open.response !== response) return open
+    const { contentIndex, item, session } = open
+    const isSilent = contentIndex === 0 && Ledger.progress(call.ledger, now(call), session, item, contentIndex) === null
+    return { ...open, done: true, dropped: open.dropped || (isCancelled && isSilent) }
+  })
   const released = call.held.filter((held) => held.response === response)
   call.held = call.held.filter((held) => held.response !== response)
   for (const held of released) release(call, held)
@@ -122,7 +127,7 @@ const release = (call: Draft, held: HeldCut): void => {
 
 const tell = (call: Draft, { contentIndex, deleted, item, session }: OpenItem, heardBytes: number): void => {
   if (call.model.status !== "ready" || deleted) return
-  const audioEndMs = Math.floor(heardBytes / Limits.bytesPerMs)
+  const audioEndMs = Math.floor(heardBytes / call.ledger.bytesPerMs)
   if (audioEndMs === 0 && contentIndex === 0) {
     call.out.push({ _tag: "DeleteItem", session, item })
     call.items = call.items.map((open) =>
@@ -143,7 +148,7 @@ const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
     receivedBytes: figures.receivedBytes,
     sentBytes: figures.sentBytes,
     heardBytes: heard,
-    bytesPerMs: Limits.bytesPerMs
+    bytesPerMs: call.ledger.bytesPerMs
   })
   call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
   call.items = call.items.filter((other) => !isSame(other, session, item, contentIndex))

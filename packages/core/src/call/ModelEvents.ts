@@ -8,6 +8,7 @@ import * as Transcript from "../Transcript.ts"
 import * as CallerAudio from "./CallerAudio.ts"
 import * as Ending from "./Ending.ts"
 import * as Items from "./Items.ts"
+import * as Keys from "./Keys.ts"
 import * as Responses from "./Responses.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
@@ -45,9 +46,11 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
     call.out.push({ _tag: "AddText", session, item: "greeting", role: "system", text: agent.greeting })
   }
   call.caller = CallerAudio.flush(call.caller, session, call.out)
-  if (agent.greeting === null) return
-  call.greeting = "under way"
-  Slot.want(call, "greeting")
+  if (agent.greeting !== null) {
+    call.greeting = "under way"
+    Slot.want(call, "greeting")
+  }
+  Keys.flush(call)
 }
 
 export const itemAdded = (call: Draft, event: ModelItemAdded): void => {

@@ -75,7 +75,7 @@ export const done = (call: Draft, event: ModelResponseDone): void => {
   const wanted = isActive ? slot.wanted : isUncreated ? pending.wanted : null
   const spoke = call.items.some((open) => open.response === event.response)
   if (isUncreated) answered(call)
-  over(call, event.response)
+  over(call, event.response, event.status === "cancelled")
   Tools.responseDone(call, event.response, event.status === "completed", spoke, cutShort)
   if (event.status === "failed") {
     failed(call, event, wanted, isUncreated ? !pending.cancel : isActive || slot._tag === "Idle")
@@ -128,7 +128,7 @@ export const overdue = (call: Draft): void => {
   if (slot._tag === "Cancelling") abandon(call, slot.response)
 }
 
-/** Model turns: the model did not answer the caller by itself. */
+/** The model did not answer the caller by itself, or made no item of what they said. */
 export const unanswered = (call: Draft): void => {
   call.speech = { ...call.speech, answerBy: null }
   if ((call.slot._tag === "Requested" && !call.slot.cancel) || call.wanted !== null) return
@@ -152,12 +152,12 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   (call.ending === null || wanted.why === "goodbye") &&
   (wanted.why !== "keys" || Ledger.isEmpty(call.ledger, now(call)))
 
-const over = (call: Draft, response: string): void => {
+const over = (call: Draft, response: string, isCancelled: boolean): void => {
   if (Slot.holds(call, response)) {
     const beaten = Slot.pending(call)
     call.slot = beaten === null ? idle : { _tag: "Requested", ...beaten, due: call.at + Limits.requestMs }
   }
-  Items.responseDone(call, response)
+  Items.responseDone(call, response, isCancelled)
 }
 
 /** Nothing more comes of our request that was not created. */
@@ -168,7 +168,7 @@ const answered = (call: Draft): void => {
 
 /** Its `response.done` is not waited for: the next is here already, or it never comes. */
 const abandon = (call: Draft, response: string): void => {
-  over(call, response)
+  over(call, response, true)
   Tools.responseDone(call, response, false, false, true)
 }
 

@@ -39,8 +39,12 @@ export interface State {
   /** Agent items that are generated, queued or played, in order. */
   readonly items: ReadonlyArray<OpenItem>
   readonly tools: ReadonlyArray<ToolCall>
+  /** The last function calls that were answered, so that a repeated one is not run again. */
+  readonly answered: ReadonlyArray<string>
   readonly greeting: "due" | "none" | "spoken" | "under way"
   readonly keypad: Keypad
+  /** Keyed before a model listened. */
+  readonly entries: ReadonlyArray<string>
   readonly transcript: Transcript
   readonly ending: Ending | null
   /** What has been noted once for good. */
@@ -78,7 +82,7 @@ export interface Speech {
   readonly ignored: boolean
   /** The end of the speech that waits for an answer to be heard. */
   readonly owedFrom: number | null
-  /** Model turns: by then the model should have created its response. */
+  /** By then the model should have created its response (model turns), or made an item of the speech. */
   readonly answerBy: Millis | null
 }
 
@@ -207,8 +211,10 @@ export const create = (config: Config): State => ({
   held: [],
   items: [],
   tools: [],
+  answered: [],
   greeting: config.agent.greeting === null ? "none" : "due",
   keypad: Keys.initial,
+  entries: [],
   transcript: Text.initial,
   ending: null,
   noted: [],
@@ -249,8 +255,10 @@ export const open = (state: State): Draft => ({
   held: state.held,
   items: state.items,
   tools: state.tools,
+  answered: state.answered,
   greeting: state.greeting,
   keypad: state.keypad,
+  entries: state.entries,
   transcript: state.transcript,
   ending: state.ending,
   noted: state.noted,
@@ -275,8 +283,10 @@ export const close = (draft: Draft): State => ({
   held: draft.held,
   items: draft.items,
   tools: draft.tools,
+  answered: draft.answered,
   greeting: draft.greeting,
   keypad: draft.keypad,
+  entries: draft.entries,
   transcript: draft.transcript,
   ending: draft.ending,
   noted: draft.noted,

@@ -19,7 +19,7 @@ import { count, note } from "./State.ts"
 
 export const called = (call: Draft, event: ModelToolCalled): void => {
   if (!Slot.holds(call, event.response)) return
-  if (call.tools.some((tool) => tool.call === event.call)) return
+  if (call.answered.includes(event.call) || call.tools.some((tool) => tool.call === event.call)) return
   if (call.tools.length >= Limits.toolCalls) return refuse(call, event.call, "too many function calls at once")
   call.tools = [
     ...call.tools,
@@ -89,6 +89,7 @@ const refuse = (call: Draft, id: string, reason: string): void => {
 
 const answer = (call: Draft, id: string, output: string): void => {
   call.tools = call.tools.filter((tool) => tool.call !== id)
+  call.answered = [...call.answered, id].slice(-Limits.answeredCalls)
   if (call.model.status === "ready") {
     call.out.push({ _tag: "AnswerTool", session: call.model.session, call: id, output })
   }

@@ -74,6 +74,18 @@ describe("Keyed digits", () => {
     assert.include(Scene.tags(scene.frames(40)), "AddText")
   })
 
+  it("wait for the model to listen, and are told in order", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    assert.notInclude(Scene.tags(press(scene, "1#2#")), "AddText")
+    const given = Scene.model(scene)
+    assert.deepStrictEqual(
+      Scene.only(given, "AddText").map(({ text }) => text.replace(/\D/g, "")),
+      ["1", "2"]
+    )
+    assert.deepStrictEqual(Scene.only(given, "CreateResponse").length, 1)
+  })
+
   it("wait for the agent to be heard out", () => {
     const scene = Scene.live()
     Scene.created(scene, "resp_1")

@@ -153,6 +153,14 @@ describe("Interrupting", () => {
     assert.deepInclude(Scene.done(scene, "resp_1", "cancelled"), { _tag: "DeleteItem", session: 0, item: "item_1" })
   })
 
+  it("deletes an item of which there was only text", () => {
+    const scene = Scene.live({ turns: "model" })
+    Scene.created(scene, "resp_1")
+    scene.on({ _tag: "ModelText", session: 0, response: "resp_1", item: "item_1", contentIndex: 0, text: "Well" })
+    Scene.speaks(scene)
+    assert.deepInclude(Scene.done(scene, "resp_1", "cancelled"), { _tag: "DeleteItem", session: 0, item: "item_1" })
+  })
+
   it("truncates an item heard to the end of what was sent, when more of it had been generated", () => {
     const scene = Scene.live({ turns: "machine" })
     Scene.created(scene, "resp_1")
@@ -201,6 +209,17 @@ describe("In machine turns", () => {
       Scene.tags(Scene.echoes(scene)).filter((tag) => tag === "Truncate" || tag === "CreateResponse"),
       ["Truncate", "CreateResponse"]
     )
+  })
+
+  it("a turn of which the model makes no item is answered all the same", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.speaks(scene)
+    scene.frames(400)
+    scene.on({ _tag: "ModelSpeechStopped", session: 0, item: "user_1", audioEndMs: 1400 })
+    assert.notInclude(Scene.tags(scene.frames(2980)), "CreateResponse")
+    const given = scene.frames(40)
+    assert.include(Scene.notes(given), "turn unanswered")
+    assert.include(Scene.tags(given), "CreateResponse")
   })
 
   it("speech shorter than the configured does not interrupt, and is not answered", () => {

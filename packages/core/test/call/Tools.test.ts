@@ -67,6 +67,15 @@ describe("A function call", () => {
     assert.deepStrictEqual(answers(scene), [["c1", "booked"]])
   })
 
+  it("that the model repeats after it was answered is not run again", () => {
+    const scene = asked([["c1", "book", "{}"]])
+    Scene.done(scene, "resp_1")
+    scene.on({ _tag: "ToolFinished", call: "c1", output: "booked" })
+    Scene.created(scene, "resp_2", "r1")
+    calls(scene, "c1", "book", "{}", "resp_2")
+    assert.notInclude(Scene.tags(Scene.done(scene, "resp_2")), "RunTool")
+  })
+
   it("among several holds the response back until all are answered", () => {
     const scene = asked([
       ["c1", "book", "{}"],
