@@ -7,7 +7,8 @@ import { assert, describe, it } from "vitest"
 import * as Mulaw from "../src/audio/Mulaw.ts"
 import type { Usage } from "../src/Event.ts"
 import { OpenAI, Twilio } from "../src/index.ts"
-import * as ServerMessages from "./openai/messages.ts"
+import * as ClientMessages from "./openai/clientMessages.ts"
+import * as ServerMessages from "./openai/serverMessages.ts"
 import * as Mutate from "./schema/mutate.ts"
 import * as O from "./schema/OpenAI.ts"
 import * as T from "./schema/Twilio.ts"
@@ -448,7 +449,7 @@ describe("OpenAI.decode and its Schemas", { timeout: 60_000 }, () => {
 })
 
 describe("OpenAI.encode and its Schemas", () => {
-  for (const [title, command] of ServerMessages.client) {
+  for (const [title, command] of ClientMessages.client) {
     it(`agree on ${command._tag}: ${title}`, () => {
       Schema.decodeUnknownSync(Schema.parseJson(O.Client), { onExcessProperty: "error" })(OpenAI.encode(command))
     })

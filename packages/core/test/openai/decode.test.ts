@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import type { Misbehaviour } from "../../src/Event.ts"
 import { type Decoded, decode } from "../../src/openai/decode.ts"
-import { malformed, server } from "./messages.ts"
+import { malformed, server } from "./serverMessages.ts"
 
 const misbehaved = (what: Misbehaviour): Decoded => ({ _tag: "ModelMisbehaved", at: 7, session: 2, what })
 

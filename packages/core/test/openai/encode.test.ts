@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { encode } from "../../src/openai/encode.ts"
-import { client } from "./messages.ts"
+import { client } from "./clientMessages.ts"
 
 describe("OpenAI.encode", () => {
   for (const [title, command, message] of client) {
