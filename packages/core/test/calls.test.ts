@@ -10,7 +10,7 @@ const calls = Object.entries(
 )
 
 describe("golden calls", () => {
-  it.skipIf(calls.length === 0)("are ten or more", () => assert.isAtLeast(calls.length, 10))
+  it("are ten or more", () => assert.isAtLeast(calls.length, 10))
 
   for (const [file, text] of calls) {
     it(file.slice("./calls/".length), () => assert.isNotNull(replay(text).summary, "the call was recorded to its end"))

@@ -3,7 +3,8 @@
 import * as Http from "node:http"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { NodeContext } from "@effect/platform-node"
-import { Agent } from "@offhook/core"
+import { assert } from "@effect/vitest"
+import { Agent, Recording, Replay } from "@offhook/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -49,9 +50,10 @@ export interface Server {
   readonly fibers: Effect.Effect<number>
 }
 
-/** In the test's scope, with real time. */
+/** In the test's scope, with real time. When the server is gone, every call that it recorded must replay. */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const files = new Map<string, string>()
+  yield* Effect.addFinalizer(() => Effect.sync(() => files.forEach(replays)))
   const logs: Array<string> = []
   const supervisor = yield* Supervisor.track
   const logger = Logger.make((entry) => {
@@ -103,6 +105,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     fibers: Effect.map(supervisor.value, (fibers) => fibers.length)
   } satisfies Server
 })
+
+const replays = (text: string, callSid: string): void => {
+  const replayed = Replay.run(Recording.parse(text))
+  assert.isTrue(replayed.same, replayed.same ? "" : `${callSid}: ${Replay.explain(replayed.difference)}`)
+}
 
 /** Posts the webhook, as Twilio does: status and body. */
 export const webhook = (port: number, callSid: string, headers: Record<string, string> = {}) =>

@@ -56,7 +56,7 @@ export interface Recorded {
   readonly summary: Summary
 }
 
-/** In the test's scope. */
+/** In the test's scope. When the server is gone, every call that it recorded must replay. */
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<
@@ -66,6 +66,7 @@ export const make = Effect.fnUntraced(function* (
 > {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()
+  yield* Effect.addFinalizer(() => Effect.orDie(allReplay(fs, directory)))
   const { authToken } = options
   const port = authToken === undefined ? 0 : yield* freePort
   const model = yield* closing(() => ModelServer.start({ seed: "server test", ...options.model, brain: options.brain }))
@@ -144,6 +145,13 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 }, Effect.provide(NodeContext.layer))
+
+const allReplay = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, directory: string) {
+  for (const name of yield* fs.readDirectory(directory)) {
+    const replay = Replay.run(Recording.parse(yield* fs.readFileString(`${directory}/${name}`)))
+    assert.isTrue(replay.same, replay.same ? "" : `${name}: ${Replay.explain(replay.difference)}`)
+  }
+})
 
 /** What must never be in a log line. */
 export const KEY = "sk-test-0123456789abcdef"
