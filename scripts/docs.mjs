@@ -117,7 +117,10 @@ const deadlines = ({ deadlines, limits: l }) => {
       `${ms(l["retryMs"])} after a failure, ${ms(l["refusedMs"])} after a lost race; each time twice as long`,
       `the response is asked for again: ${l["responseTries"]} times in all, ${l["refusals"]} after lost races`
     ],
-    answer: [`${ms(l["answerMs"])} after the caller's turn (model turns)`, "no response came: we ask for one"],
+    answer: [
+      `${ms(l["answerMs"])} after the caller stopped, without a response (model turns) or an item of what was said (machine turns)`,
+      "we ask for a response"
+    ],
     tool: ["`timeoutMs` of the tool", "the model is told that it did not answer"],
     keys: ["2 s after the last key", "the digits go to the model as one text"],
     transcription: ["10 s after the caller's turn", "the turn settles without the caller's words"],

@@ -145,7 +145,6 @@ export type Outcome =
   | "model refused"
   | "never connected"
   | "operator"
-  | "protocol violation"
   | "shutdown"
 
 /** The sums of a call. Money is in US dollars, null where the price table does not know the model. */
