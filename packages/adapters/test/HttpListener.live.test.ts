@@ -231,6 +231,30 @@ describe("a refused upgrade", () => {
     }).pipe(quiet)
   )
 
+  it.scopedLive("is told once where it is malformed, and so is a body that is too large", () => {
+    const told: Array<string> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => told.push(String(message)))
+    )
+    return Effect.gen(function* () {
+      const app = HttpLayerRouter.serve(HttpLayerRouter.add("POST", "/form", HttpServerResponse.empty()), {
+        disableLogger: true,
+        disableListenLog: true
+      })
+      const context = yield* Layer.build(Layer.provideMerge(app, HttpListener.layer(LOOPBACK)))
+      const listener = Context.get(context, HttpListener.HttpListener)
+      yield* listener.upgrade(echo)
+      const upgrade = "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      yield* exchange(listener.port, upgrade)
+      yield* exchange(listener.port, "POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n")
+      assert.deepStrictEqual(told, [
+        "an upgrade was refused: Sec-WebSocket-Version must be 13",
+        "a request was refused: its body has more than 65536 bytes"
+      ])
+    }).pipe(Effect.provide(logger))
+  })
+
   it.scopedLive("is 404 where no route matches, 400 where it is no WebSocket handshake", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* refusal(unasked, UPGRADE("/other")))[0], "HTTP/1.1 404 Not Found")

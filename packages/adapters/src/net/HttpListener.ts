@@ -137,6 +137,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))
   }
 
+  const refused = (what: string) => {
+    run(Effect.logWarning(what))
+  }
+
   const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
     webSockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       clients.add(ws)
@@ -169,7 +173,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
       route = [...routes].find((route) => route.matches(path))
       if (route === undefined) return answer(socket, 404, "no WebSocket here")
       const fault = malformed(request)
-      if (fault !== undefined) return answer(socket, 400, fault)
+      if (fault !== undefined) {
+        refused(`an upgrade was refused: ${fault}`)
+        return answer(socket, 400, fault)
+      }
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -210,7 +217,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           Effect.map(
             middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
             (handler) => {
-              serving = bodyAtMost(limit.maxBody, handler)
+              serving = bodyAtMost(limit.maxBody, handler, refused)
             }
           ),
           () =>
@@ -301,9 +308,10 @@ const unavailable: Http.RequestListener = (_request, response) => {
 
 /** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
 const bodyAtMost =
-  (bytes: number, handler: Http.RequestListener): Http.RequestListener =>
+  (bytes: number, handler: Http.RequestListener, refused: (what: string) => void): Http.RequestListener =>
   (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) <= bytes) return handler(request, response)
+    refused(`a request was refused: its body has more than ${bytes} bytes`)
     response.writeHead(413, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
     response.end(`a body has at most ${bytes} bytes`)
   }

@@ -17,7 +17,12 @@ export const layer = (options: Options) =>
       const calls = yield* Calls.Calls
       const answer = IncomingCall.handler(options).pipe(
         Effect.provideService(Calls.Calls, calls),
-        Effect.catchTag("RequestError", () => Effect.succeed(plain(400, "the body cannot be read")))
+        Effect.catchTag("RequestError", () =>
+          Effect.as(
+            Effect.logWarning("a webhook was refused: its body cannot be read"),
+            plain(400, "the body cannot be read")
+          )
+        )
       )
       const handler = options.loopbackOnly ? Effect.flatMap(isLocal, (local) => (local ? answer : SIMULATED)) : answer
       yield* router.add("GET", IncomingCall.PATH, handler)
