@@ -24,6 +24,14 @@ export interface Network {
   readonly jitter: number
 }
 
+/** The state machine that takes the call; `Call` of the core, or one that a test has changed. */
+export interface Machine {
+  readonly initial: (config: Agent.Config) => Call.Step
+  readonly step: (state: Call.State, event: Event) => Call.Step
+  readonly nextDeadline: (state: Call.State) => number | null
+  readonly isEnded: (state: Call.State) => boolean
+}
+
 export interface Options {
   readonly seed: number | string
   readonly agent: Agent.Agent
@@ -31,6 +39,9 @@ export interface Options {
   readonly brain: Brain.Brain
   readonly carrierLine?: Network
   readonly modelLine?: Network
+  readonly machine?: Machine
+  /** How audio travels between host and peers: in the text of both wires (the default), or as bytes, which is faster. */
+  readonly wire?: "text" | "direct"
   readonly carrier?: Partial<Omit<SimCarrier.Options, "random" | "script" | "webhookUrl">>
   readonly model?: Partial<Omit<SimModel.Options, "brain" | "seed">>
   /** The server has the carrier's REST side; without it a call ends by closing the stream. */
@@ -66,6 +77,7 @@ export interface World {
 const streamUrl = "ws://127.0.0.1/media-stream"
 
 export const make = (options: Options): World => {
+  const machine: Machine = options.machine ?? Call
   const random = Random.make(options.seed)
   const line = (name: string, network: Network | undefined): Line.Line =>
     network === undefined ? Line.instant : Line.make({ ...network, random: random.split(name) })
@@ -101,7 +113,7 @@ export const make = (options: Options): World => {
 
   const step = (event: Event): void => {
     if (state === undefined) return
-    const [next, commands] = Call.step(state, event)
+    const [next, commands] = machine.step(state, event)
     state = next
     options.onStep?.(event, commands, next)
     for (const command of commands) execute(command)
@@ -201,7 +213,7 @@ export const make = (options: Options): World => {
   const admit = (request: number): void => {
     if (state === undefined) {
       admittedAt = time
-      const [started, commands] = Call.initial(config)
+      const [started, commands] = machine.initial(config)
       state = started
       first = commands
       for (const command of commands) execute(command)
@@ -230,7 +242,7 @@ export const make = (options: Options): World => {
     models.forEach((model, session) => {
       consider(model.nextDeadline(), () => modelInput(session, { _tag: "TimeAdvanced", at: time }))
     })
-    const deadline = state === undefined ? null : Call.nextDeadline(state)
+    const deadline = state === undefined ? null : machine.nextDeadline(state)
     if (deadline !== null) consider(deadline + admittedAt, () => step({ _tag: "TimeAdvanced", at: deadline }))
     return act === undefined ? undefined : { at, act }
   }
