@@ -2,6 +2,8 @@
 
 export const invariants = {
   "ends once": "A call ends exactly once, and is silent from then on.",
+  "never throws": "The machine never throws, whatever it is given.",
+  "no livelock": "A call comes to its end: it never does the same for ever.",
   "no refusal": "The model never has a reason to refuse what it is told."
 } as const
 

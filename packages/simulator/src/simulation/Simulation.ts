@@ -1,4 +1,8 @@
-/** One call: a plan is played in virtual time and judged at every step. */
+/**
+ * One call: a plan is played in virtual time and judged at every step.
+ *
+ * Invariant: `run` never throws. What throws in a call, or never ends, is broken like anything else that must be true.
+ */
 
 import { Call, type Command, type Event } from "@offhook/core"
 import type * as Speech from "../Speech.ts"
@@ -11,6 +15,10 @@ export interface Options {
   readonly audio: Speech.Audio
   /** Keep the steps, for a recording. */
   readonly keep?: boolean
+  /** Default: the core's. */
+  readonly machine?: World.Machine
+  /** Called with each event and what it was answered with, after the judge. */
+  readonly onStep?: (event: Event, commands: ReadonlyArray<Command>) => void
 }
 
 export interface Result {
@@ -27,24 +35,45 @@ export interface Kept {
   readonly steps: ReadonlyArray<readonly [Event, ReadonlyArray<Command>]>
 }
 
+/** No call lasts longer, ms; what still happens then, happens for ever. */
+const longestMs = 3 * 3_600_000
+
+/** Things that happen in a second of a busy call: some 400. */
+const thingsPerMs = 5
+
 export const run = (plan: Plan.Plan, options: Options): Result => {
+  const machine = options.machine ?? Call
   const kept: Array<readonly [Event, ReadonlyArray<Command>]> = []
+  const failed: Array<Broken> = []
   let steps = 0
   const world: World.World = World.make({
     ...Plan.options(plan, options.audio),
+    machine,
     onStep: (event, commands, state) => {
       steps++
       if (options.keep === true) kept.push([event, commands])
-      judge.stepped({ at: world.now(), event, commands, state, deadline: Call.nextDeadline(state) })
+      judge.stepped({ at: world.now(), event, commands, state, deadline: machine.nextDeadline(state) })
+      options.onStep?.(event, commands)
     }
   })
   const judge = Judge.make(world, plan)
-  world.run()
-  judge.over()
+  try {
+    world.run(longestMs, longestMs * thingsPerMs)
+    judge.over()
+  } catch (error) {
+    failed.push(thrown(error, world.now()))
+  }
   return {
-    broken: judge.broken,
+    broken: [...judge.broken, ...failed],
     callMs: world.now(),
     steps,
     kept: options.keep === true ? { first: world.first, steps: kept } : null
   }
+}
+
+const thrown = (error: unknown, at: number): Broken => {
+  const message = error instanceof Error ? error.message : String(error)
+  if (message.startsWith("a livelock")) return { invariant: "no livelock", at, detail: message }
+  const place = error instanceof Error ? /\bat .*?([\w-]+\.[jt]s:\d+)/.exec(error.stack ?? "")?.[1] : undefined
+  return { invariant: "never throws", at, detail: place === undefined ? message : `${message} (${place})` }
 }
