@@ -10,6 +10,7 @@
  * 4. `received`, `items`, `errorsSent` are the truth for judges: what was appended, what was said and what of it is remembered, what went wrong.
  * 5. `CloseSocket` is the last output; a closed session is silent.
  */
+import * as Base64 from "./Base64.ts"
 import * as Agenda from "./model/Agenda.ts"
 import type { Brain } from "./model/Brain.ts"
 import type { Choices, Pace, Range } from "./model/Choices.ts"
@@ -31,6 +32,8 @@ export type Input =
   /** The upgrade was accepted. `model`: of the URL; `refusal`: why the session ends at once. */
   | { readonly _tag: "Opened"; readonly at: number; readonly model: string; readonly refusal?: Refusal }
   | { readonly _tag: "TextReceived"; readonly at: number; readonly text: string }
+  /** The direct lane: audio that was appended, in the session's format. The same as the text of an `input_audio_buffer.append`. */
+  | { readonly _tag: "AudioReceived"; readonly at: number; readonly payload: Uint8Array }
   | { readonly _tag: "BinaryReceived"; readonly at: number }
   | { readonly _tag: "Closed"; readonly at: number }
   | { readonly _tag: "TimeAdvanced"; readonly at: number }
@@ -40,6 +43,16 @@ export type Refusal = "beta_api_shape_disabled" | "invalid_api_key" | "invalid_i
 
 export type Output =
   | { readonly _tag: "SendText"; readonly at: number; readonly text: string }
+  /** The direct lane: a `response.output_audio.delta`. The payload is read only: it may be a view of a clip. */
+  | {
+      readonly _tag: "SendAudio"
+      readonly at: number
+      readonly response: string
+      readonly item: string
+      readonly outputIndex: number
+      readonly contentIndex: number
+      readonly payload: Uint8Array
+    }
   /** Code 1006: cut the connection without a close frame. */
   | { readonly _tag: "CloseSocket"; readonly at: number; readonly code: number; readonly reason: string }
   | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
@@ -68,7 +81,9 @@ export interface Options {
   /** Unix time in ms at `Opened`, for `expires_at`. */
   readonly epochMs?: number
   readonly faults?: ReadonlyArray<Fault>
-  /** Every event sent, for oracles. */
+  /** Audio is sent as `SendAudio`, without JSON and base64; everything else as text. Both lanes take both kinds of input. */
+  readonly direct?: boolean
+  /** Every event sent, for oracles. On the direct lane audio is encoded when its `delta` is read. */
   readonly onEvent?: (event: ServerEvent) => void
 }
 
@@ -136,11 +151,38 @@ export const make = (options: Options): SimModel => {
 
   const emit = (body: Body) => {
     if (status === "closed") return
-    const event = { event_id: `event_${ids}${(++counter).toString(36).padStart(4, "0")}`, ...body } as ServerEvent
+    const event = { event_id: newId("event"), ...body } as ServerEvent
     if (body.type === "response.output_audio.delta") spoken = true
     outputs.push({ _tag: "SendText", at: clock, text: JSON.stringify(event) })
     options.onEvent?.(event)
     if (faults.length > 0) takePointFaults(body.type)
+  }
+
+  const emitAudio = (place: Response.AudioPlace, payload: Uint8Array) => {
+    if (options.direct !== true) {
+      return emit({ type: "response.output_audio.delta", ...place, delta: Base64.encode(payload) })
+    }
+    if (status === "closed") return
+    const eventId = newId("event")
+    spoken = true
+    outputs.push({
+      _tag: "SendAudio",
+      at: clock,
+      response: place.response_id,
+      item: place.item_id,
+      outputIndex: place.output_index,
+      contentIndex: place.content_index,
+      payload
+    })
+    options.onEvent?.({
+      event_id: eventId,
+      type: "response.output_audio.delta",
+      ...place,
+      get delta() {
+        return Base64.encode(payload)
+      }
+    })
+    if (faults.length > 0) takePointFaults("response.output_audio.delta")
   }
 
   const takePointFaults = (after: ServerEvent["type"] | undefined) => {
@@ -296,7 +338,7 @@ export const make = (options: Options): SimModel => {
   const retrieve = (id: string): Failure | undefined => {
     const item = conversation.find(id)
     if (item === undefined) return noSuchItem("retrieve", id)
-    const encode = (clip: Uint8Array, bytes: number) => Response.encodeAudio(clip, 0, bytes, outputFormat)
+    const encode = (clip: Uint8Array, bytes: number) => Base64.encode(Response.convert(clip, 0, bytes, outputFormat))
     emit({ type: "conversation.item.retrieved", item: Conversation.wire(item, encode) })
     return undefined
   }
@@ -459,6 +501,7 @@ export const make = (options: Options): SimModel => {
     now: () => clock,
     newId,
     emit,
+    emitAudio,
     onDone
   }
 
@@ -504,7 +547,7 @@ export const make = (options: Options): SimModel => {
   return {
     handle: (input) => {
       if (status === "closed") return NOTHING
-      outputs = []
+      if (outputs.length > 0) outputs = []
       advance(input.at)
       // A step may have closed the session.
       if ((status as string) !== "closed") {
@@ -515,6 +558,9 @@ export const make = (options: Options): SimModel => {
             break
           case "TextReceived":
             if (status === "open") receive(input.text)
+            break
+          case "AudioReceived":
+            if (status === "open") hearing.hear(input.payload)
             break
           case "BinaryReceived":
             reject({ code: "invalid_json", message: "Binary messages are not supported.", param: null }, null)
@@ -527,7 +573,7 @@ export const make = (options: Options): SimModel => {
             break
         }
       }
-      return outputs
+      return outputs.length === 0 ? NOTHING : outputs
     },
     nextDeadline: () => (status === "closed" ? undefined : agenda.next()),
     failNext: (fault) => {

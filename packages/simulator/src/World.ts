@@ -172,7 +172,7 @@ export const make = (options: Options): World => {
 
   const modelInput = (session: number, input: SimModel.Input): void => {
     for (const output of models[session]?.handle(input) ?? []) {
-      if (output._tag === "Trace") continue
+      if (output._tag === "Trace" || output._tag === "SendAudio") continue
       later(fromModel.arrival(output.at), () => {
         if (output._tag === "SendText") return step(OpenAI.decode(output.text, callTime(), session))
         step({ _tag: "ModelClosed", at: callTime(), session, code: output.code, reason: output.reason })

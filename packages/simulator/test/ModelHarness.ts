@@ -94,8 +94,9 @@ export const open = (
   const handle = (input: SimModel.Input) => {
     for (const output of model.handle(input)) {
       outputs.push(output)
-      if (output._tag !== "SendText") continue
-      events.push(JSON.parse(output.text) as ServerEvent.ServerEvent)
+      if (output._tag === "SendAudio") events.push(delta(output))
+      else if (output._tag === "SendText") events.push(JSON.parse(output.text) as ServerEvent.ServerEvent)
+      else continue
       times.push(output.at)
     }
   }
@@ -123,7 +124,9 @@ export const open = (
     hear: (audio) => {
       for (let i = 0; i < audio.length; i += 160) {
         advance(20)
-        send({ type: "input_audio_buffer.append", audio: Base64.encode(audio, i, Math.min(audio.length, i + 160)) })
+        const payload = audio.slice(i, i + 160)
+        if (options.direct === true) handle({ _tag: "AudioReceived", at: now, payload })
+        else send({ type: "input_audio_buffer.append", audio: Base64.encode(payload) })
       }
     },
     advance,
@@ -137,6 +140,17 @@ export const open = (
     lastError: () => of("error").at(-1)!.error
   }
 }
+
+/** What the direct lane leaves out; the event's id is not told there. */
+const delta = (output: Extract<SimModel.Output, { readonly _tag: "SendAudio" }>): ServerEvent.ServerEvent => ({
+  event_id: "",
+  type: "response.output_audio.delta",
+  response_id: output.response,
+  item_id: output.item,
+  output_index: output.outputIndex,
+  content_index: output.contentIndex,
+  delta: Base64.encode(output.payload)
+})
 
 /** A session configured for the telephone, its greeting events taken away. */
 export const telephone = (

@@ -370,6 +370,7 @@ describe("input_audio_buffer", () => {
     const start = harness.now()
     harness.hear(audio)
     assert.deepStrictEqual(harness.model.received.bytes(), audio)
-    assert.deepStrictEqual(harness.model.received.pieces[1], { at: start + 40, end: 320 })
+    const { pieces } = harness.model.received
+    assert.deepStrictEqual([pieces.at(1), pieces.end(1)], [start + 40, 320])
   })
 })

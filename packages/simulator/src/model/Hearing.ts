@@ -40,7 +40,10 @@ export interface Host {
 export interface Hearing {
   readonly received: Received.Received
   readonly configure: (config: Config) => void
+  /** Base64, of `input_audio_buffer.append`. */
   readonly append: (audio: string) => Failure | undefined
+  /** The same, as bytes. */
+  readonly hear: (audio: Uint8Array) => void
   /** `input_audio_buffer.commit`. */
   readonly commit: () => Failure | undefined
   /** `input_audio_buffer.clear`. */
@@ -63,12 +66,16 @@ export const make = (host: Host, initial: Config): Hearing => {
     if (scratch.length < audio.length) scratch = new Uint8Array(audio.length)
     const length = Base64.decodeInto(audio, scratch)
     if (length < 0) return notBase64("audio")
-    received.append(scratch, length, host.now())
-    for (const change of vad.push(scratch, length)) {
+    hear(scratch, length)
+    return undefined
+  }
+
+  const hear = (bytes: Uint8Array, length: number) => {
+    received.append(bytes, length, host.now())
+    for (const change of vad.push(bytes, length)) {
       if (change._tag === "Started") speechStarted(change.startMs, change.atMs)
       else speechStopped(change.startMs, change.endMs)
     }
-    return undefined
   }
 
   const speechStarted = (startMs: number, detectedMs: number) => {
@@ -164,6 +171,7 @@ export const make = (host: Host, initial: Config): Hearing => {
       if (!vad.speaking()) speechItemId = undefined
     },
     append,
+    hear: (audio) => hear(audio, audio.length),
     commit: commitByClient,
     clear: () => {
       vad.reset()

@@ -6,7 +6,6 @@
  * 3. Every event that opens something is followed by the one that closes it, however the response ends.
  * 4. The text runs ahead of the audio; both are sent in pieces of any size.
  */
-import * as Base64 from "../Base64.ts"
 import * as G711 from "../G711.ts"
 import type { Random } from "../Random.ts"
 import type { Agenda } from "./Agenda.ts"
@@ -52,7 +51,16 @@ export interface Host {
   readonly now: () => number
   readonly newId: (prefix: string) => string
   readonly emit: (event: Body) => void
+  /** One delta of audio, in the response's format. The payload may be a view of a clip. */
+  readonly emitAudio: (place: AudioPlace, payload: Uint8Array) => void
   readonly onDone: (response: Response, audioMs: number) => void
+}
+
+export interface AudioPlace {
+  readonly response_id: string
+  readonly item_id: string
+  readonly output_index: number
+  readonly content_index: number
 }
 
 export interface Response {
@@ -71,11 +79,10 @@ type Open = {
   readonly part: Conversation.Content | undefined
 }
 
-/** Audio of a clip in a format: a G.711 byte is three 16-bit samples at 24 kHz. */
-export const encodeAudio = (clip: Uint8Array, from: number, to: number, format: AudioFormat): string => {
-  if (format.type === "audio/pcmu") return Base64.encode(clip, from, to)
-  if (format.type === "audio/pcma")
-    return Base64.encode(clip.slice(from, to).map((byte) => G711.MULAW_TO_ALAW[byte] ?? 0))
+/** Audio of a clip in a format: a G.711 byte is three 16-bit samples at 24 kHz. A view of the clip where nothing is to be converted. */
+export const convert = (clip: Uint8Array, from: number, to: number, format: AudioFormat): Uint8Array => {
+  if (format.type === "audio/pcmu") return clip.subarray(from, to)
+  if (format.type === "audio/pcma") return clip.slice(from, to).map((byte) => G711.MULAW_TO_ALAW[byte] ?? 0)
   const pcm = new Uint8Array((to - from) * 6)
   let previous = G711.decodeByte(clip[Math.max(0, from - 1)] ?? G711.SILENCE)
   for (let i = from; i < to; i++) {
@@ -88,7 +95,7 @@ export const encodeAudio = (clip: Uint8Array, from: number, to: number, format: 
     }
     previous = next
   }
-  return Base64.encode(pcm)
+  return pcm
 }
 
 export const start = (host: Host, settings: Settings): Response => {
@@ -219,8 +226,7 @@ export const start = (host: Host, settings: Settings): Response => {
   const sendAudio = (from: number, to: number) => {
     if (open?.part?.type !== "output_audio") return
     open.part.generatedMs = to / G711.BYTES_PER_MS
-    const delta = encodeAudio(open.part.clip, from, to, settings.format)
-    host.emit({ type: "response.output_audio.delta", ...place(open), content_index: 0, delta })
+    host.emitAudio({ ...place(open), content_index: 0 }, convert(open.part.clip, from, to, settings.format))
   }
 
   const sendArguments = (delta: string) => {

@@ -16,7 +16,7 @@ import type { Brain } from "../model/Brain.ts"
 import type { Fault } from "../model/Fault.ts"
 import * as SimModel from "../SimModel.ts"
 
-export interface Options extends Omit<SimModel.Options, "seed" | "brain" | "epochMs"> {
+export interface Options extends Omit<SimModel.Options, "seed" | "brain" | "epochMs" | "direct"> {
   /** 0 for any free port. */
   readonly port?: number
   readonly host?: string
