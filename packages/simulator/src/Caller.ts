@@ -22,6 +22,8 @@ export interface Step {
 export type When =
   /** `ms` after the step before (after the stream's start, for the first). */
   | { readonly _tag: "After"; readonly ms: number }
+  /** `ms` after the stream's start, where that is later than the step before. */
+  | { readonly _tag: "At"; readonly ms: number }
   /** `ms` after the agent's audio starts at the ear: a barge-in. Audio already playing counts from its start. */
   | { readonly _tag: "AgentSpeaking"; readonly ms: number; readonly orAfter: number }
   /** The agent has spoken since the step before, was not cut off by it, and has been silent for `ms`. */
@@ -35,6 +37,7 @@ export type Act =
 
 export const now: When = { _tag: "After", ms: 0 }
 export const after = (ms: number): When => ({ _tag: "After", ms })
+export const at = (ms: number): When => ({ _tag: "At", ms })
 export const agentSpeaking = (ms: number, orAfter = 15_000): When => ({ _tag: "AgentSpeaking", ms, orAfter })
 export const agentSilent = (ms: number, orAfter = 15_000): When => ({ _tag: "AgentSilent", ms, orAfter })
 
@@ -181,6 +184,8 @@ class Person implements Caller {
     switch (when._tag) {
       case "After":
         return base + when.ms
+      case "At":
+        return Math.max(base, this.from + when.ms)
       case "AgentSpeaking":
         return this.agentPlaying
           ? Math.max(base, this.agentSince + when.ms)

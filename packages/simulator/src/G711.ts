@@ -16,7 +16,7 @@ export const decodeByte = (byte: number): number => {
 }
 
 /** One 16-bit sample to a mu-law byte (protocols.md F.3). */
-const encodeSample = (sample: number): number => {
+export const encodeSample = (sample: number): number => {
   const sign = sample < 0 ? 0x80 : 0
   const magnitude = Math.min(Math.abs(sample), 32635) + 132
   let exponent = 7
