@@ -46,6 +46,20 @@ const OFF: Settings = { threshold: 1, prefixMs: 0, silenceMs: () => Infinity }
 
 export const bytesPerMs = (encoding: Encoding): number => (encoding === "audio/pcm" ? 48 : 8)
 
+/** Sum of squares of bytes `[from, to)`, in four sums that do not wait for each other: whole numbers add up to the same in any order. */
+const energy = (bytes: Uint8Array, from: number, to: number, squares: Float64Array): number => {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  let i = from
+  for (; i + 3 < to; i += 4) {
+    a += squares[bytes[i] as number] as number
+    b += squares[bytes[i + 1] as number] as number
+    c += squares[bytes[i + 2] as number] as number
+    d += squares[bytes[i + 3] as number] as number
+  }
+  for (; i < to; i++) a += squares[bytes[i] as number] as number
+  return a + b + c + d
+}
+
 const onLevel = (threshold: number): number => -45 + (threshold - 0.5) * 40
 
 export const make = (): Vad => {
@@ -134,7 +148,8 @@ export const make = (): Vad => {
       while (i < length) {
         const end = Math.min(length, i + windowBytes - filled)
         filled += end - i
-        for (; i < end; i++) sum += squares[bytes[i] ?? G711.SILENCE] ?? 0
+        sum += energy(bytes, i, end, squares)
+        i = end
         if (filled >= windowBytes) changes = closeWindow(changes)
       }
       return changes
