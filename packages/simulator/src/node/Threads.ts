@@ -1,0 +1,145 @@
+/**
+ * A campaign on several threads. Pieces of it are handed out in order, and taken back in order: what is known so far is
+ * always the calls from 0 up to some number, whatever the number of threads.
+ *
+ * Invariants
+ * 1. The same seed and options give the same tally, however many threads there are and however long they take.
+ * 2. No call ends a campaign. One that never comes back, or takes its thread with it, is broken ("no livelock", "never
+ *    throws"); the thread is replaced, and the piece is played again without that call.
+ */
+
+import { Worker } from "node:worker_threads"
+import * as Campaign from "../simulation/Campaign.ts"
+import type { Broken } from "../simulation/Invariants.ts"
+import type * as Population from "../simulation/Population.ts"
+
+export interface Options {
+  readonly seed: string
+  readonly calls: number
+  readonly population: Population.Options
+  readonly threads: number
+  /** No more calls are begun when so many have failed. */
+  readonly failures: number
+  /** Called with all that is known so far, whenever it is more. The tally is the campaign's own. */
+  readonly onProgress?: (tally: Campaign.Tally) => void
+  /** Ends the campaign with what is known so far. */
+  readonly signal?: AbortSignal
+}
+
+/** Calls handed out at once: enough to make messages cheap, few enough that the last thread does not work alone. */
+const pieceCalls = 10
+
+/** ms of real time for one call. An hour's call takes a few seconds. */
+const patience = 180_000
+
+/** Calls `from` up to but not including `to`. */
+export interface Piece {
+  readonly from: number
+  readonly to: number
+  /** Known already not to come back, and why. */
+  readonly lost: ReadonlyArray<Lost>
+}
+
+export interface Lost {
+  readonly index: number
+  readonly broken: Broken
+}
+
+/** What a thread is made with; `playing[0]` is where it writes the number of the call that it plays, or `idle`. */
+export interface Data {
+  readonly seed: string
+  readonly population: Population.Options
+  readonly playing: Int32Array
+}
+
+export const idle = -1
+
+export const run = (options: Options): Promise<Campaign.Tally> =>
+  new Promise((resolve, reject) => {
+    const { calls, failures, onProgress, population, seed, signal } = options
+    const total = Campaign.none()
+    const done = new Map<number, { readonly piece: Piece; readonly tally: Campaign.Tally }>()
+    const threads = new Set<{ readonly leave: () => void }>()
+    let handedOut = 0
+    let over = false
+
+    const take = (): Piece | null => {
+      if (handedOut >= calls || over) return null
+      const from = handedOut
+      handedOut = Math.min(calls, from + pieceCalls)
+      return { from, to: handedOut, lost: [] }
+    }
+
+    const takeBack = (piece: Piece, tally: Campaign.Tally): void => {
+      if (over) return
+      done.set(piece.from, { piece, tally })
+      for (let next = done.get(total.calls); next !== undefined && !over; next = done.get(total.calls)) {
+        done.delete(total.calls)
+        Campaign.merge(total, next.tally)
+        over = total.failed >= failures || total.calls >= calls
+      }
+      onProgress?.(total)
+      if (over) finish()
+    }
+
+    const finish = (): void => {
+      over = true
+      signal?.removeEventListener("abort", finish)
+      for (const { leave } of threads) leave()
+      if (threads.size === 0) resolve(total)
+    }
+
+    const begin = (first: Piece): void => {
+      const playing = new Int32Array(new SharedArrayBuffer(4)).fill(idle)
+      const data: Data = { seed, population, playing }
+      const worker = new Worker(new URL("./campaign.js", import.meta.url), { workerData: data })
+      let piece: Piece = first
+      let failure: Broken | null = null
+      let watched = idle
+      let watchedSince = performance.now()
+      const watch = setInterval(() => {
+        const index = Atomics.load(playing, 0)
+        if (index !== watched || index === idle) {
+          watched = index
+          watchedSince = performance.now()
+        } else if (performance.now() - watchedSince > patience) {
+          failure = { invariant: "no livelock", at: 0, detail: `it did not come back within ${patience / 1000} s` }
+          void worker.terminate()
+        }
+      }, 1_000)
+      const thread = {
+        leave: () => {
+          if (Atomics.load(playing, 0) === idle) worker.postMessage(null)
+          else void worker.terminate()
+        }
+      }
+      threads.add(thread)
+      worker.on("message", (tally: Campaign.Tally) => {
+        takeBack(piece, tally)
+        const next = take()
+        if (next !== null) piece = next
+        worker.postMessage(next)
+      })
+      worker.on("error", (error) => {
+        failure = { invariant: "never throws", at: 0, detail: error.message }
+      })
+      worker.on("exit", () => {
+        clearInterval(watch)
+        threads.delete(thread)
+        if (failure !== null && !over) {
+          const index = Atomics.load(playing, 0)
+          if (index === idle) return reject(new Error(`a thread of the simulation did not start: ${failure.detail}`))
+          begin({ ...piece, lost: [...piece.lost, { index, broken: failure }] })
+        }
+        if (over && threads.size === 0) resolve(total)
+      })
+      worker.postMessage(piece)
+    }
+
+    if (signal?.aborted === true || calls === 0) return finish()
+    signal?.addEventListener("abort", finish)
+    for (let thread = 0; thread < options.threads; thread++) {
+      const piece = take()
+      if (piece !== null) begin(piece)
+    }
+  })
