@@ -30,10 +30,22 @@ export type When =
   | { readonly _tag: "AgentSilent"; readonly ms: number; readonly orAfter: number }
 
 export type Act =
-  | { readonly _tag: "Say"; readonly clip: string; readonly audio: Uint8Array }
+  /** Several pieces are said as one; the same piece may stand there many times. Keys are pressed while it lasts. */
+  | {
+      readonly _tag: "Say"
+      readonly clip: string
+      readonly audio: Uint8Array | ReadonlyArray<Uint8Array>
+      readonly keys?: ReadonlyArray<Key>
+    }
   | { readonly _tag: "Press"; readonly digits: string; readonly everyMs: number }
   | { readonly _tag: "HangUp" }
   | { readonly _tag: "Wait" }
+
+/** `ms` after the speech began. */
+export interface Key {
+  readonly ms: number
+  readonly digit: string
+}
 
 export const now: When = { _tag: "After", ms: 0 }
 export const after = (ms: number): When => ({ _tag: "After", ms })
@@ -42,7 +54,12 @@ export const agentSpeaking = (ms: number, orAfter = 15_000): When => ({ _tag: "A
 export const agentSilent = (ms: number, orAfter = 15_000): When => ({ _tag: "AgentSilent", ms, orAfter })
 
 /** `audio`: mu-law, 8 kHz. */
-export const say = (clip: string, audio: Uint8Array, when: When): Step => ({ when, act: { _tag: "Say", clip, audio } })
+export const say = (
+  clip: string,
+  audio: Uint8Array | ReadonlyArray<Uint8Array>,
+  when: When,
+  keys: ReadonlyArray<Key> = []
+): Step => ({ when, act: { _tag: "Say", clip, audio, keys } })
 export const press = (digits: string, when: When, everyMs = 250): Step => ({
   when,
   act: { _tag: "Press", digits, everyMs }
@@ -50,6 +67,7 @@ export const press = (digits: string, when: When, everyMs = 250): Step => ({
 export const hangUp = (when: When): Step => ({ when, act: { _tag: "HangUp" } })
 export const wait = (when: When): Step => ({ when, act: { _tag: "Wait" } })
 
+/** Never changed once it is given; frames of silence come again. */
 export interface Frame {
   readonly payload: Uint8Array
   readonly base64: string
@@ -90,11 +108,15 @@ const sameSpeechMs = 100
 
 const bytesPerMs = 8
 
-/** Said from byte `start` of the line. */
+/** Said from byte `start` of the line up to `end`. */
 interface Clip {
   readonly name: string
-  readonly audio: Uint8Array
   readonly start: number
+  readonly end: number
+  readonly pieces: ReadonlyArray<Uint8Array>
+  /** The piece being said, and where on the line it begins. */
+  piece: number
+  pieceStart: number
 }
 
 class Person implements Caller {
@@ -112,6 +134,7 @@ class Person implements Caller {
   private clip: Clip | undefined
   /** The last clip said: its end may lie in a frame that has not been given yet. */
   private clipBefore: Clip | undefined
+  private keys: ReadonlyArray<{ readonly due: number; readonly digit: string }> = []
   private digits: { readonly act: string; readonly everyMs: number; next: number; due: number } | undefined
 
   private agentPlaying = false
@@ -123,7 +146,7 @@ class Person implements Caller {
     this.script = script
     this.frameBytes = frameBytes
     this.listener = listener
-    const silence = frame(new Uint8Array(frameBytes).fill(0xff), true)
+    const silence = new Heard(new Uint8Array(frameBytes).fill(0xff), true)
     this.background = noise === undefined ? () => silence : noisy(noise, frameBytes)
   }
 
@@ -138,6 +161,7 @@ class Person implements Caller {
     if (this.clip !== undefined) this.listener.quiet(at, this.clip.name)
     if (this.clip !== undefined || this.digits !== undefined) this.index++
     this.clip = undefined
+    this.keys = []
     this.digits = undefined
     this.base = undefined
   }
@@ -156,7 +180,11 @@ class Person implements Caller {
 
   nextDeadline(): number | undefined {
     if (this.base === undefined) return undefined
-    if (this.clip !== undefined) return this.timeOf(this.clip.start + this.clip.audio.length)
+    if (this.clip !== undefined) {
+      const over = this.timeOf(this.clip.end)
+      const key = this.keys[0]
+      return key !== undefined && key.due < over ? key.due : over
+    }
     if (this.digits !== undefined) return this.digits.due
     const step = this.script[this.index]
     return step === undefined ? undefined : this.due(step.when, this.base)
@@ -174,10 +202,13 @@ class Person implements Caller {
     const before = covers(this.clipBefore, start, end)
     const current = covers(this.clip, start, end)
     if (before === undefined && current === undefined) return background
+    const whole =
+      current !== undefined && current.start <= start && end <= current.end ? view(current, start, end) : undefined
+    if (whole !== undefined) return new Heard(whole, false)
     const payload = background.payload.slice()
     if (before !== undefined) overlay(payload, start, before)
     if (current !== undefined) overlay(payload, start, current)
-    return frame(payload, false)
+    return new Heard(payload, false)
   }
 
   private due(when: When, base: number): number | undefined {
@@ -200,9 +231,16 @@ class Person implements Caller {
 
   private happen(at: number): void {
     if (this.clip !== undefined) {
+      const key = this.keys[0]
+      if (key !== undefined && key.due <= at) {
+        this.keys = this.keys.slice(1)
+        this.listener.pressed(at, key.digit)
+        return
+      }
       this.listener.quiet(at, this.clip.name)
       this.clipBefore = this.clip
       this.clip = undefined
+      this.keys = []
       this.next(at)
       return
     }
@@ -218,10 +256,15 @@ class Person implements Caller {
     }
     const act = this.script[this.index]?.act
     switch (act?._tag) {
-      case "Say":
-        this.clip = { name: act.clip, audio: act.audio, start: this.byteAt(at) }
-        this.listener.speaking(at, act.clip, act.audio.length)
+      case "Say": {
+        const pieces = (act.audio instanceof Uint8Array ? [act.audio] : act.audio).filter(({ length }) => length > 0)
+        const bytes = pieces.reduce((sum, { length }) => sum + length, 0)
+        const start = this.byteAt(at)
+        this.clip = { name: act.clip, start, end: start + bytes, pieces, piece: 0, pieceStart: start }
+        this.keys = (act.keys ?? []).map(({ ms, digit }) => ({ due: at + ms, digit })).sort((a, b) => a.due - b.due)
+        this.listener.speaking(at, act.clip, bytes)
         return
+      }
       case "Press":
         if (act.digits === "") this.next(at)
         else this.digits = { act: act.digits, everyMs: act.everyMs, next: 0, due: at }
@@ -249,22 +292,61 @@ class Person implements Caller {
   }
 }
 
-const covers = (clip: Clip | undefined, start: number, end: number): Clip | undefined =>
-  clip !== undefined && clip.start < end && clip.start + clip.audio.length > start ? clip : undefined
+class Heard implements Frame {
+  readonly payload: Uint8Array
+  readonly silent: boolean
+  private text: string | undefined
 
-const overlay = (payload: Uint8Array, start: number, clip: Clip): void => {
-  const first = Math.max(0, start - clip.start)
-  payload.set(clip.audio.subarray(first, start + payload.length - clip.start), Math.max(0, clip.start - start))
+  constructor(payload: Uint8Array, silent: boolean) {
+    this.payload = payload
+    this.silent = silent
+  }
+
+  get base64(): string {
+    this.text ??= Base64.encode(this.payload)
+    return this.text
+  }
 }
 
-const frame = (payload: Uint8Array, silent: boolean): Frame => ({ payload, base64: Base64.encode(payload), silent })
+const covers = (clip: Clip | undefined, start: number, end: number): Clip | undefined =>
+  clip !== undefined && clip.start < end && clip.end > start ? clip : undefined
+
+/** The piece that is said at byte `at` of the line; asked in order. */
+const pieceAt = (clip: Clip, at: number): Uint8Array | undefined => {
+  let piece = clip.pieces[clip.piece]
+  while (piece !== undefined && clip.pieceStart + piece.length <= at) {
+    clip.pieceStart += piece.length
+    piece = clip.pieces[++clip.piece]
+  }
+  return piece
+}
+
+/** Bytes `start` to `end` of the line without a copy, where one piece holds all of them. */
+const view = (clip: Clip, start: number, end: number): Uint8Array | undefined => {
+  const piece = pieceAt(clip, start)
+  const { pieceStart } = clip
+  return piece !== undefined && end <= pieceStart + piece.length
+    ? piece.subarray(start - pieceStart, end - pieceStart)
+    : undefined
+}
+
+const overlay = (payload: Uint8Array, start: number, clip: Clip): void => {
+  const end = Math.min(start + payload.length, clip.end)
+  for (let at = Math.max(start, clip.start); at < end; ) {
+    const piece = pieceAt(clip, at)
+    if (piece === undefined) return
+    const part = piece.subarray(at - clip.pieceStart, end - clip.pieceStart)
+    payload.set(part, at - start)
+    at += part.length
+  }
+}
 
 /** Frames of noise with an amplitude of up to 48 of 32,768: about -60 dBFS. */
 const noisy = (random: Random, frameBytes: number): (() => Frame) => {
   const draw = () => {
     const payload = new Uint8Array(frameBytes)
     for (let i = 0; i < frameBytes; i++) payload[i] = (random.next() < 0.5 ? 0x7f : 0xff) - random.integer(0, 6)
-    return frame(payload, true)
+    return new Heard(payload, true)
   }
   const first = draw()
   const more = Array.from({ length: 63 }, draw)

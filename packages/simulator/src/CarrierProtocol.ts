@@ -27,6 +27,8 @@ export type Input =
       readonly status: number | undefined
     }
   | { readonly _tag: "TextReceived"; readonly at: number; readonly stream: number; readonly text: string }
+  /** The direct lane: a media message as bytes, which nobody changes any more. */
+  | { readonly _tag: "AudioReceived"; readonly at: number; readonly stream: number; readonly payload: Uint8Array }
   | { readonly _tag: "BinaryReceived"; readonly at: number; readonly stream: number }
   | {
       readonly _tag: "SocketClosed"
@@ -36,7 +38,7 @@ export type Input =
       readonly reason: string
     }
   /** REST `Status=completed`. */
-  | { readonly _tag: "HungUpByRest"; readonly at: number }
+  | { readonly _tag: "HungUpByRest"; readonly at: number; readonly withoutStop?: boolean }
   /** REST `Twiml=…`: replaces the running document. */
   | { readonly _tag: "TwimlByRest"; readonly at: number; readonly twiml: string }
   | { readonly _tag: "CallerHungUp"; readonly at: number }
@@ -44,7 +46,10 @@ export type Input =
   | { readonly _tag: "TimeAdvanced"; readonly at: number }
 
 export type Output =
-  /** To be answered by `WebhookAnswered` or `WebhookFailed`. With GET the parameters go into the query. */
+  /**
+   * To be answered by `WebhookAnswered` or `WebhookFailed`. With GET the parameters go into the query. The same request
+   * may come again: the first answer counts.
+   */
   | {
       readonly _tag: "PostWebhook"
       readonly at: number
@@ -63,6 +68,16 @@ export type Output =
     }
   | { readonly _tag: "OpenSocket"; readonly at: number; readonly stream: number; readonly url: string }
   | { readonly _tag: "SendText"; readonly at: number; readonly stream: number; readonly text: string }
+  /** The direct lane: a media message as bytes, read only. `silent`: nothing is said, and the same bytes come again. */
+  | {
+      readonly _tag: "SendAudio"
+      readonly at: number
+      readonly stream: number
+      readonly timestamp: number
+      readonly payload: Uint8Array
+      readonly silent: boolean
+    }
+  | { readonly _tag: "SendBinary"; readonly at: number; readonly stream: number }
   | { readonly _tag: "CloseSocket"; readonly at: number; readonly stream: number; readonly code: number }
   | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
   | { readonly _tag: "CallEnded"; readonly at: number; readonly reason: EndReason }
@@ -127,10 +142,20 @@ export interface Ear {
   readonly gaps: ReadonlyArray<Gap>
 }
 
-/** A frame of the caller's line, as sent. */
+/** A frame of the caller's line, as sent. `isCopy`: by a fault, of one sent before. */
 export interface SentFrame {
   readonly stream: number
   readonly at: number
   readonly timestamp: number
   readonly payload: Uint8Array
+  readonly isCopy: boolean
+}
+
+/** A frame of the caller's line that never left: an impairment or a fault took it. */
+export interface UnsentFrame {
+  readonly stream: number
+  readonly at: number
+  readonly timestamp: number
+  readonly payload: Uint8Array
+  readonly why: "fault" | "gap" | "suppressed"
 }

@@ -4,14 +4,16 @@
  * Times are ms on the carrier's clock, and media timestamps count on it from the stream's start: the frame with
  * timestamp t is sent at start + t and holds what the caller said in the frame's length before.
  *
- * 1. Messages go out as `connected`, `start`, then media, dtmf and mark in the order in which they happen, then `stop`.
- * 2. `sequenceNumber` counts what follows `connected` from 1; `chunk` counts media from 1. Numbers are strings.
- * 3. A message that is not exactly one of the three allowed is ignored; the first of a stream is warned about (31951).
+ * 1. What is sent, and in which order: CarrierWire.
+ * 2. A message that is not exactly one of the three allowed is ignored; the first of a stream is warned about (31951).
  */
 import * as Base64 from "./Base64.ts"
 import type { Caller } from "./Caller.ts"
+import type { OfStream } from "./CarrierFault.ts"
+import * as CarrierWire from "./CarrierWire.ts"
 import type { Stall } from "./Line.ts"
 import * as PlayBuffer from "./PlayBuffer.ts"
+import type { Random } from "./Random.ts"
 
 /** What can be wrong with a line. Times are ms since the stream's start, on the carrier's clock. */
 export interface Impairments {
@@ -23,9 +25,7 @@ export interface Impairments {
   readonly silenceSuppression?: boolean
 }
 
-export interface Listener extends PlayBuffer.Listener {
-  readonly send: (at: number, text: string) => void
-  readonly sent: (at: number, timestamp: number, payload: Uint8Array) => void
+export interface Listener extends PlayBuffer.Listener, CarrierWire.Listener {
   readonly invalid: (at: number, message: string) => void
 }
 
@@ -42,12 +42,18 @@ export interface Options {
   /** ms; see PlayBuffer. */
   readonly playoutQuantum: number
   readonly impairments: Impairments
+  readonly faults: ReadonlyArray<OfStream>
+  /** Decides what faults leave open. */
+  readonly random: Random
+  /** Audio is sent as bytes. */
+  readonly direct: boolean
   readonly listener: Listener
 }
 
 export interface CarrierStream {
   readonly streamSid: string
   readonly receive: (at: number, text: string) => void
+  readonly receiveAudio: (at: number, payload: Uint8Array) => void
   readonly press: (at: number, digit: string) => void
   /** Ends the stream: with `stop`, or cut off, without anything more on the wire. */
   readonly end: (at: number, stop: boolean) => void
@@ -65,19 +71,16 @@ class Stream implements CarrierStream {
   private readonly listener: Listener
   private readonly caller: Caller
   private readonly player: PlayBuffer.PlayBuffer
+  private readonly wire: CarrierWire.CarrierWire
   private readonly frameMs: number
   private readonly start: number
-  private readonly stalls: ReadonlyArray<Stall>
-  private readonly mediaTail: string
   private nextFrame: number
   private timestamp: number
-  private sequenceNumber = 1
-  private chunk = 1
-  private held: Array<string> = []
-  private heldSince = 0
+  /** Echoed by the clear that is being carried out. */
+  private flushed: Array<string> = []
 
   constructor(options: Options) {
-    const { at, streamSid, callSid, accountSid, parameters, caller, frameBytes, firstTimestamp, listener } = options
+    const { at, streamSid, caller, frameBytes, firstTimestamp, listener } = options
     this.options = options
     this.streamSid = streamSid
     this.listener = listener
@@ -86,28 +89,20 @@ class Stream implements CarrierStream {
     this.start = at
     this.timestamp = firstTimestamp
     this.nextFrame = at + firstTimestamp
-    this.stalls = options.impairments.stalls ?? []
-    this.mediaTail = `","streamSid":"${streamSid}","media":{"track":"inbound","chunk":"`
+    this.wire = CarrierWire.make({ ...options, stalls: options.impairments.stalls ?? [] })
     this.player = PlayBuffer.make({
       listener: {
         ...listener,
         echoed: (at, name, flushed) => {
-          this.sendNumbered(at, "mark", { name })
+          if (flushed) this.flushed.push(name)
+          else this.wire.echo(at, name)
           listener.echoed(at, name, flushed)
         }
       },
       quantum: options.playoutQuantum,
       phase: at
     })
-    this.send(at, `{"event":"connected","protocol":"Call","version":"1.0.0"}`)
-    this.sendNumbered(at, "start", {
-      accountSid,
-      streamSid,
-      callSid,
-      tracks: ["inbound"],
-      mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-      customParameters: parameters
-    })
+    this.wire.begin(at)
     caller.connected(at, this.nextFrame - this.frameMs)
   }
 
@@ -130,22 +125,23 @@ class Stream implements CarrierStream {
         return
       case "clear":
         this.player.clear(at)
+        this.wire.echoFlushed(at, this.flushed)
+        this.flushed = []
         return
     }
   }
 
+  receiveAudio(at: number, payload: Uint8Array): void {
+    this.player.media(at, payload)
+  }
+
   press(at: number, digit: string): void {
-    this.sendNumbered(at, "dtmf", { track: "inbound_track", digit })
+    this.wire.key(at, digit)
   }
 
   end(at: number, stop: boolean): void {
     this.player.end(at)
-    if (stop) {
-      this.release(at)
-      const { accountSid, callSid } = this.options
-      this.sendNumbered(at, "stop", { accountSid, callSid })
-      this.release(at)
-    }
+    if (stop) this.wire.end(at)
     this.caller.disconnected(at)
   }
 
@@ -153,18 +149,13 @@ class Stream implements CarrierStream {
     let due = this.nextFrame
     const played = this.player.nextDeadline()
     if (played !== undefined && played < due) due = played
-    if (this.held.length > 0) {
-      const over = this.stalledUntil(this.heldSince)
-      if (over !== undefined && over < due) due = over
-    }
+    const sends = this.wire.nextDeadline()
+    if (sends !== undefined && sends < due) due = sends
     return due
   }
 
   advance(at: number): void {
-    if (this.held.length > 0) {
-      if (this.stalledUntil(at) === undefined) this.release(at)
-      else this.heldSince = at
-    }
+    this.wire.advance(at)
     this.player.advance(at)
     while (this.nextFrame <= at) this.sendFrame(this.nextFrame)
   }
@@ -178,39 +169,12 @@ class Stream implements CarrierStream {
     const timestamp = this.timestamp
     this.timestamp += this.frameMs
     this.nextFrame = this.start + this.timestamp
-    if (frame.silent && this.options.impairments.silenceSuppression === true) return
-    if (this.options.impairments.gaps?.some((gap) => within(gap, timestamp)) === true) return
-    this.listener.sent(at, timestamp, frame.payload)
-    this.send(
-      at,
-      `{"event":"media","sequenceNumber":"${this.sequenceNumber++}${this.mediaTail}${this.chunk++}","timestamp":"${timestamp}","payload":"${frame.base64}"}}`
-    )
-  }
-
-  private sendNumbered(at: number, event: string, content: object): void {
-    this.send(
-      at,
-      `{"event":"${event}","sequenceNumber":"${this.sequenceNumber++}","streamSid":"${this.streamSid}","${event}":${JSON.stringify(content)}}`
-    )
-  }
-
-  private send(at: number, text: string): void {
-    if (this.held.length === 0 && this.stalledUntil(at) === undefined) {
-      this.listener.send(at, text)
-      return
-    }
-    if (this.held.length === 0) this.heldSince = at
-    this.held.push(text)
-  }
-
-  private release(at: number): void {
-    for (const text of this.held) this.listener.send(at, text)
-    this.held = []
-  }
-
-  private stalledUntil(at: number): number | undefined {
-    for (const stall of this.stalls) if (within(stall, at - this.start)) return this.start + stall.at + stall.ms
-    return undefined
+    const { gaps, silenceSuppression } = this.options.impairments
+    if (frame.silent && silenceSuppression === true) {
+      this.listener.unsent(at, timestamp, frame.payload, "suppressed")
+    } else if (gaps?.some((gap) => within(gap, timestamp)) === true) {
+      this.listener.unsent(at, timestamp, frame.payload, "gap")
+    } else this.wire.media(at, timestamp, frame)
   }
 }
 

@@ -14,13 +14,35 @@
  * 4. `CallEnded` is the last output. An ended call is silent.
  */
 import * as Caller from "./Caller.ts"
-import type { Ear, EndReason, HeardSpan, Input, Output, Params, SentFrame, Trace, Warning } from "./CarrierProtocol.ts"
+import type { CarrierFault, OfStream } from "./CarrierFault.ts"
+import type {
+  Ear,
+  EndReason,
+  HeardSpan,
+  Input,
+  Output,
+  Params,
+  SentFrame,
+  Trace,
+  UnsentFrame,
+  Warning
+} from "./CarrierProtocol.ts"
 import * as CarrierRequests from "./CarrierRequests.ts"
 import * as CarrierStream from "./CarrierStream.ts"
 import * as CarrierTwiml from "./CarrierTwiml.ts"
 import type { Random } from "./Random.ts"
 
-export type { Ear, EndReason, Input, Output, Params, SentFrame, Trace, Warning } from "./CarrierProtocol.ts"
+export type {
+  Ear,
+  EndReason,
+  Input,
+  Output,
+  Params,
+  SentFrame,
+  Trace,
+  UnsentFrame,
+  Warning
+} from "./CarrierProtocol.ts"
 
 export interface Options {
   readonly webhookUrl: string
@@ -38,6 +60,9 @@ export interface Options {
   /** ms; see PlayBuffer. */
   readonly playoutQuantum?: number
   readonly impairments?: CarrierStream.Impairments
+  readonly faults?: ReadonlyArray<CarrierFault>
+  /** Media is sent as `SendAudio`, without JSON and base64; everything else as text. Both kinds of input are taken. */
+  readonly direct?: boolean
   /** The wall clock when the host's is 0, ms since 1970: for what the carrier tells in dates. */
   readonly epoch?: number
   /** The carrier's clock when the host's is 0, ms. */
@@ -55,7 +80,9 @@ export interface SimCarrier {
   readonly accountSid: string
   readonly callSid: string
   readonly ear: Ear
+  /** The records only grow, in order of time. */
   readonly sent: ReadonlyArray<SentFrame>
+  readonly unsent: ReadonlyArray<UnsentFrame>
   readonly warnings: ReadonlyArray<Warning>
   readonly handle: (input: Input) => ReadonlyArray<Output>
   readonly nextDeadline: () => number | undefined
@@ -99,6 +126,7 @@ class Carrier implements SimCarrier {
     gaps: []
   }
   readonly sent: Array<SentFrame> = []
+  readonly unsent: Array<UnsentFrame> = []
   readonly warnings: Array<Warning> = []
 
   private readonly options: Options
@@ -110,6 +138,7 @@ class Carrier implements SimCarrier {
   /** On the carrier's clock, as all times below. */
   private now = -Infinity
   private hangUpAt: number | undefined
+  private repeats: ReadonlyArray<{ readonly at: number; readonly output: Output }> = []
   private answered = false
   private verbs: ReadonlyArray<CarrierTwiml.Verb> = []
   private nextVerb = 0
@@ -174,6 +203,7 @@ class Carrier implements SimCarrier {
         const { webhookUrl, webhookMethod = "POST", patience } = this.options
         if (patience !== undefined) this.hangUpAt = at + patience
         this.fetch(at, { url: webhookUrl, method: webhookMethod }, {})
+        this.repeatWebhook(at)
         return
       }
       case "WebhookAnswered":
@@ -203,6 +233,10 @@ class Carrier implements SimCarrier {
         if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
         phase.stream.receive(at, input.text)
         return
+      case "AudioReceived":
+        if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
+        phase.stream.receiveAudio(at, input.payload)
+        return
       case "BinaryReceived":
         if (phase._tag !== "Streaming" || input.stream !== this.streams - 1) return
         this.invalid(at, "a binary message")
@@ -221,7 +255,7 @@ class Carrier implements SimCarrier {
         this.connectEnded(at, phase.connect)
         return
       case "HungUpByRest":
-        this.end(at, "rest")
+        this.end(at, "rest", input.withoutStop)
         return
       case "TwimlByRest":
         this.endStream(at)
@@ -262,12 +296,18 @@ class Carrier implements SimCarrier {
       case "Idle":
         break
     }
-    return earlier(due, this.hangUpAt)
+    return earlier(earlier(due, this.hangUpAt), this.repeats[0]?.at)
   }
 
   private happen(at: number): void {
     if (this.hangUpAt !== undefined && this.hangUpAt <= at) {
       this.end(at, "caller")
+      return
+    }
+    const repeat = this.repeats[0]
+    if (repeat !== undefined && repeat.at <= at) {
+      this.repeats = this.repeats.slice(1)
+      this.out.push(repeat.output)
       return
     }
     const phase = this.phase
@@ -379,7 +419,7 @@ class Carrier implements SimCarrier {
   private startStream(at: number, connect: Connect): void {
     const index = this.streams - 1
     const streamSid = this.streamSid(index)
-    const { frameBytes = 160, playoutQuantum = 0, impairments = {} } = this.options
+    const { frameBytes = 160, playoutQuantum = 0, impairments = {}, faults = [], direct = false } = this.options
     this.warned = false
     this.audioEndedAt = undefined
     this.trace(at, { _tag: "StreamStarted", stream: index, streamSid })
@@ -394,6 +434,11 @@ class Carrier implements SimCarrier {
       firstTimestamp: this.random.split(`first timestamp ${index}`).integer(100, 160),
       playoutQuantum,
       impairments,
+      faults: faults.filter(
+        (fault): fault is OfStream => fault._tag !== "WebhookRepeated" && (fault.stream ?? 0) === index
+      ),
+      random: this.random.split(`faults ${index}`),
+      direct,
       listener: this.listen(index)
     })
     this.phase = { _tag: "Streaming", connect, stream }
@@ -405,8 +450,17 @@ class Carrier implements SimCarrier {
       send: (at, text) => {
         this.out.push({ _tag: "SendText", at: this.toHost(at), stream: index, text })
       },
-      sent: (at, timestamp, payload) => {
-        this.sent.push({ stream: index, at: this.toHost(at), timestamp, payload })
+      sendAudio: (at, timestamp, payload, silent) => {
+        this.out.push({ _tag: "SendAudio", at: this.toHost(at), stream: index, timestamp, payload, silent })
+      },
+      sendBinary: (at) => {
+        this.out.push({ _tag: "SendBinary", at: this.toHost(at), stream: index })
+      },
+      sent: (at, timestamp, payload, isCopy) => {
+        this.sent.push({ stream: index, at: this.toHost(at), timestamp, payload, isCopy })
+      },
+      unsent: (at, timestamp, payload, why) => {
+        this.unsent.push({ stream: index, at: this.toHost(at), timestamp, payload, why })
       },
       invalid: (at, message) => this.invalid(at, message),
       started: (at) => {
@@ -434,7 +488,7 @@ class Carrier implements SimCarrier {
     }
   }
 
-  private endStream(at: number): void {
+  private endStream(at: number, withoutStop = this.options.withoutStop === true): void {
     if (this.phase._tag === "Connecting") {
       this.out.push(this.closeSocket(at))
       return
@@ -442,7 +496,7 @@ class Carrier implements SimCarrier {
     if (this.phase._tag !== "Streaming") return
     const { connect, stream } = this.phase
     this.phase = { _tag: "Idle" }
-    stream.end(at, this.options.withoutStop !== true)
+    stream.end(at, !withoutStop)
     this.out.push(this.closeSocket(at))
     this.trace(at, { _tag: "StreamEnded", stream: this.streams - 1, by: "carrier" })
     this.statusCallback(at, connect, "stream-stopped")
@@ -468,6 +522,15 @@ class Carrier implements SimCarrier {
     this.phase = { _tag: "Fetching", request, until: at + webhookTimeoutMs }
     const params = { ...this.callParams(), ...extra }
     this.out.push({ _tag: "PostWebhook", at: this.toHost(at), request, url, method: action.method, params })
+  }
+
+  private repeatWebhook(at: number): void {
+    const posted = this.out.find(({ _tag }) => _tag === "PostWebhook")
+    if (posted === undefined) return
+    this.repeats = (this.options.faults ?? [])
+      .flatMap((fault) => (fault._tag === "WebhookRepeated" ? [at + fault.afterMs] : []))
+      .sort((a, b) => a - b)
+      .map((due) => ({ at: due, output: { ...posted, at: this.toHost(due) } }))
   }
 
   private callParams(): Params {
@@ -528,8 +591,8 @@ class Carrier implements SimCarrier {
     this.end(at, "application-error")
   }
 
-  private end(at: number, reason: EndReason): void {
-    this.endStream(at)
+  private end(at: number, reason: EndReason, withoutStop?: boolean): void {
+    this.endStream(at, withoutStop)
     this.phase = { _tag: "Ended" }
     this.trace(at, { _tag: "HungUp", by: reason })
     this.out.push({ _tag: "CallEnded", at: this.toHost(at), reason })

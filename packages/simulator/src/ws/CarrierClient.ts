@@ -15,7 +15,7 @@ import * as SimCarrier from "../SimCarrier.ts"
 import type * as CarrierRest from "./CarrierRest.ts"
 import * as Signature from "./Signature.ts"
 
-export interface Options extends Omit<SimCarrier.Options, "random"> {
+export interface Options extends Omit<SimCarrier.Options, "direct" | "random"> {
   readonly seed?: number | string
   /** Signs webhook and upgrade. Without it there is no signature. */
   readonly authToken?: string
@@ -153,6 +153,14 @@ class LiveCall {
         case "SendText": {
           const { stream, text } = output
           this.later(output.at, () => this.sockets.get(stream)?.send(text, () => {}))
+          break
+        }
+        // Never asked for: the direct lane has no socket.
+        case "SendAudio":
+          break
+        case "SendBinary": {
+          const { stream } = output
+          this.later(output.at, () => this.sockets.get(stream)?.send(new Uint8Array(1), () => {}))
           break
         }
         case "CloseSocket": {
