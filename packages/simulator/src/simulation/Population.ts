@@ -1,15 +1,27 @@
-/** The calls that a seed stands for: who calls, over which network, what goes wrong, and how often. */
+/**
+ * The calls that a seed stands for: who calls, over which network, what goes wrong, and how often.
+ *
+ * Invariants
+ * 1. A plan is a function of the seed, its index and the options. Each part of it is drawn from a stream of its own.
+ * 2. Of 200 calls in a row one lasts over ten minutes, of 2,000 one over an hour, where the agent lets them.
+ */
 
-import { Agent } from "@offhook/core"
+import type { Agent } from "@offhook/core"
 import * as Caller from "../Caller.ts"
 import * as Random from "../Random.ts"
-import type * as Plan from "./Plan.ts"
-import { pick } from "./Plan.ts"
+import type { Plan } from "./Plan.ts"
+import * as Agents from "./population/Agents.ts"
+import * as Answers from "./population/Answers.ts"
+import * as Callers from "./population/Callers.ts"
+import { chance, pick, weighted } from "./population/Draw.ts"
+import * as Troubles from "./population/Troubles.ts"
 
 export interface Options {
   /** The agent of every call; without it the seed chooses one, with all its policies. */
   readonly agent?: Agent.Agent
+  /** Default: mixed. */
   readonly network?: Network
+  /** Default: some. */
   readonly faults?: Faults
 }
 
@@ -20,26 +32,107 @@ export type Network = "good" | "mixed" | "mobile" | "poor"
 export type Faults = "many" | "none" | "some"
 
 /** The call number `index` of a seed. */
-export const plan = (seed: string, index: number, options: Options = {}): Plan.Plan => {
+export const plan = (seed: string, index: number, options: Options = {}): Plan => {
   const random = Random.make(`${seed}/${index}`)
-  const steps = Array.from({ length: random.integer(2, 6) }, (): Plan.Step => {
-    const when =
-      random.next() < 0.5
-        ? Caller.agentSpeaking(random.integer(0, 4_000), 4_000)
-        : Caller.agentSilent(random.integer(0, 1_500), 6_000)
-    return {
-      when,
-      act: { _tag: "Say", clip: pick(random, ["caller-how-many", "caller-mhm", "caller-table-for-four"]) }
-    }
-  })
-  return {
+  const longMs = longOf(random.split("length"), index)
+  const agent = options.agent ?? Agents.draw(random.split("agent"), longMs === null ? ordinaryMs : longMs + marginMs)
+  const kind = network(random.split("network"), options.network ?? "mixed")
+  const quiet: Plan = {
     seed: `${seed}/${index}`,
-    agent: options.agent ?? { ...Agent.defaults, turns: pick(random, ["machine", "model"]) },
-    caller: [...steps, { when: Caller.after(3_000), act: { _tag: "HangUp" } }],
-    responses: Array.from({ length: 8 }, () => [
-      { _tag: "Say", clip: pick(random, ["agent-booked", "agent-how-many", "agent-opening-hours"]) }
-    ]),
-    tools: [{ afterMs: 500 }],
-    network: { carrier: { delay: 40, jitter: 8 }, model: { delay: 20, jitter: 5 } }
+    wire: random.split("wire").next() < 1 / 8 ? "text" : "direct",
+    agent,
+    ...(longMs === null ? ordinary(random, agent) : long(random, agent, longMs)),
+    tools: Answers.tools(random.split("tools")),
+    network: Troubles.network(random.split("lines"), kind),
+    carrier: Troubles.carrier(random.split("carrier"), kind),
+    model: { ...Troubles.model(random.split("model")), ...(longMs === null ? {} : { limitMs: longMs + 2 * marginMs }) },
+    host: Troubles.host(random.split("host"))
+  }
+  const begun = longMs === null ? ending(random.split("ending"), quiet, options.agent === undefined) : quiet
+  const faults = random.split("faults")
+  return Array.from({ length: troubles(faults, options.faults ?? "some") }, (_, number) =>
+    Troubles.trouble(faults.split(`${number}`), longMs !== null)
+  ).reduce((changed, trouble) => trouble(changed), begun)
+}
+
+const network = (random: Random.Random, kind: Network): Troubles.Network =>
+  kind === "mixed"
+    ? weighted(random, [
+        [5, "good"],
+        [3, "mobile"],
+        [2, "poor"]
+      ])
+    : kind
+
+/** How many things go wrong. */
+const troubles = (random: Random.Random, kind: Faults): number => {
+  switch (kind) {
+    case "many":
+      return random.integer(2, 6)
+    case "none":
+      return 0
+    case "some":
+      return chance(random, 0.5) ? 0 : pick(random, [1, 1, 1, 2, 2, 3])
+  }
+}
+
+const tenMinutesMs = 10 * 60_000
+const hourMs = 60 * 60_000
+const ordinaryMs = 30 * 60_000
+/** Between a long call and what would end it. */
+const marginMs = 10 * 60_000
+
+/** How long a call is held at least; null: as long as it happens to be. */
+const longOf = (random: Random.Random, index: number): number | null => {
+  if (index % 2_000 === 900) return hourMs + random.integer(5_000, 120_000)
+  if (index % 200 === 100) return tenMinutesMs + random.integer(5_000, 90_000)
+  return null
+}
+
+const ordinary = (random: Random.Random, agent: Agent.Agent): Pick<Plan, "caller" | "responses"> => {
+  const turns = random.split("turns").integer(2, 6)
+  const caller = Callers.conversation(random.split("caller"), turns)
+  return {
+    caller: [...caller, Callers.leaving(random.split("leaving"))],
+    responses: Answers.responses(random.split("responses"), agent, turns + 3)
+  }
+}
+
+const long = (random: Random.Random, agent: Agent.Agent, ms: number): Pick<Plan, "caller" | "responses"> => ({
+  caller: [...Callers.longConversation(random.split("caller"), ms), { when: Caller.at(ms), act: { _tag: "HangUp" } }],
+  responses: Answers.responses(random.split("responses"), agent, 97)
+})
+
+/** Some calls end otherwise than by a caller who has said everything. */
+const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Plan =>
+  weighted(random, [
+    [60, (): Plan => plan],
+    [25, (): Plan => goodbye(random, plan)],
+    [6, (): Plan => ({ ...plan, carrier: { ...plan.carrier, patience: random.integer(0, 30_000) } })],
+    [
+      4,
+      (): Plan =>
+        mayChangeAgent ? { ...plan, agent: { ...plan.agent, maxCallMs: random.integer(5_000, 30_000) } } : plan
+    ],
+    [
+      1,
+      (): Plan => ({
+        ...plan,
+        caller: plan.caller.slice(0, -1),
+        agent: mayChangeAgent ? { ...plan.agent, maxCallMs: 60_000 } : plan.agent
+      })
+    ]
+  ])()
+
+/** The agent says goodbye in one of its last responses; the caller waits for it, but not for ever. */
+const goodbye = (random: Random.Random, plan: Plan): Plan => {
+  const at = random.integer(Math.min(3, plan.responses.length), plan.responses.length)
+  return {
+    ...plan,
+    caller: [
+      ...plan.caller.slice(0, -1),
+      { when: Caller.after(random.integer(6_000, 12_000)), act: { _tag: "HangUp" } }
+    ],
+    responses: [...plan.responses.slice(0, at), Answers.goodbye(random.split("goodbye")), ...plan.responses.slice(at)]
   }
 }

@@ -1,0 +1,87 @@
+/** What the model says and calls, and what becomes of its calls. */
+import type { Agent } from "@offhook/core"
+import type * as Random from "../../Random.ts"
+import type { Part, Tool } from "../Plan.ts"
+import * as Sound from "../Sound.ts"
+import * as Agents from "./Agents.ts"
+import { chance, pick, spread, weighted } from "./Draw.ts"
+
+const endCall = "end_call"
+
+/** `count` responses, the first of them the greeting of an agent that has one. */
+export const responses = (
+  random: Random.Random,
+  agent: Agent.Agent,
+  count: number
+): ReadonlyArray<ReadonlyArray<Part>> =>
+  Array.from({ length: count }, (_, index) =>
+    index === 0 && agent.greeting !== null && chance(random, 0.9) ? [say(random)] : response(random, agent)
+  )
+
+/** The last response of a call that the agent ends. */
+export const goodbye = (random: Random.Random): ReadonlyArray<Part> => {
+  const end: Part = { _tag: "Call", name: endCall, arguments: pick(random, ['{"reason":"goodbye"}', "{}", ""]) }
+  return weighted(random, [
+    [5, [{ _tag: "Say", sound: Sound.whole("agent-goodbye") }, end]],
+    [2, [say(random), end]],
+    [3, [end]],
+    [1, [end, say(random)]]
+  ])
+}
+
+export const tools = (random: Random.Random): ReadonlyArray<Tool> =>
+  Array.from({ length: random.integer(1, 4) }, () => ({
+    afterMs: weighted(random, [
+      [6, spread(random, 5, 1_500)],
+      [2, spread(random, 1_000, 8_000)],
+      [1, null],
+      [1, 0]
+    ]),
+    output: pick(random, [
+      '{"free":true}',
+      "done",
+      "",
+      "No table for so many.",
+      JSON.stringify({ text: "x".repeat(2_000) })
+    ])
+  }))
+
+const response = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part> =>
+  weighted<() => ReadonlyArray<Part>>(random, [
+    [62, () => [say(random)]],
+    [10, () => Array.from({ length: random.integer(2, 4) }, () => say(random))],
+    [8, () => [say(random), call(random, agent)]],
+    [8, () => [call(random, agent)]],
+    [3, () => Array.from({ length: random.integer(2, 4) }, () => call(random, agent))],
+    [1, () => [call(random, agent), say(random)]],
+    [2, () => []]
+  ])()
+
+const say = (random: Random.Random): Part => ({
+  _tag: "Say",
+  sound: {
+    clip: pick(random, [
+      "agent-booked",
+      "agent-greeting",
+      "agent-how-many",
+      "agent-opening-hours",
+      "agent-short-answer"
+    ]),
+    ms: weighted(random, [
+      [60, random.integer(400, 2_400)],
+      [25, random.integer(2_400, 5_000)],
+      [8, random.integer(60, 400)],
+      [4, random.integer(5_000, 12_000)],
+      [0.5, spread(random, 12_000, 120_000)]
+    ])
+  }
+})
+
+/** Mostly of a tool that the agent has; now and then a model calls one that nobody offered. */
+const call = (random: Random.Random, agent: Agent.Agent): Part => {
+  const tools = agent.tools.filter(({ name }) => name !== endCall)
+  const tool = tools[random.integer(0, Math.max(0, tools.length - 1))]
+  return tool === undefined || chance(random, 0.08)
+    ? { _tag: "Call", name: "fly", arguments: "{}" }
+    : { _tag: "Call", name: tool.name, arguments: Agents.argumentsOf(random, tool) }
+}
