@@ -1,7 +1,8 @@
 /**
- * The command line: `serve` (also without a subcommand), `start`, `demo`, `replay`.
+ * The command line: `serve` (also without a subcommand), `start`, `demo`, `replay`, `simulate`.
  *
- * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs; 64 wrong
+ * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs, or something
+ * broke in a simulated call; 64 wrong
  * arguments; 66 a file cannot be used; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
  * missing or malformed, and every problem was told. A second signal ends at once with 128 + its number.
  */
@@ -28,10 +29,11 @@ import * as Demo from "./Demo.ts"
 import * as ReplayFiles from "./ReplayFiles.ts"
 import * as Screen from "./Screen.ts"
 import * as Signals from "./Signals.ts"
+import * as Simulate from "./Simulate.ts"
 import * as Startup from "./Startup.ts"
 import { version } from "./Version.ts"
 
-const STATUS = { differs: 1, usage: 64, unusable: 66, unavailable: 69, software: 70, config: 78 } as const
+const STATUS = { differs: 1, broken: 1, usage: 64, unusable: 66, unavailable: 69, software: 70, config: 78 } as const
 
 /** The program ends with this status; what is to be said has been said. */
 class Quit extends Data.TaggedError("Quit")<{ readonly status: number }> {}
@@ -109,7 +111,9 @@ const replay = Command.make(
   },
   ({ files, whatIf }) =>
     Effect.gen(function* () {
-      const agent = Option.isNone(whatIf) ? null : yield* AgentFile.load(whatIf.value).pipe(Effect.mapError(ofWhatIf))
+      const agent = Option.isNone(whatIf)
+        ? null
+        : yield* AgentFile.load(whatIf.value).pipe(Effect.mapError(ofOption("--what-if")))
       const statuses = new Set<number>()
       const note = (status: number, output: NodeJS.WriteStream, text: string) => {
         statuses.add(status)
@@ -133,19 +137,67 @@ const replay = Command.make(
   Command.withDescription("Send recorded calls through this version's state machine: every command must come again.")
 )
 
-/** The file came as an argument, not by OFFHOOK_AGENT. */
-const ofWhatIf = ({ problems }: Problem.StartupProblems) =>
-  new Problem.StartupProblems({
-    problems: problems.map((one) =>
-      one.name === "OFFHOOK_AGENT"
-        ? { ...one, name: "--what-if", fix: "name an agent file, as OFFHOOK_AGENT would" }
-        : one
+const simulate = Command.make(
+  "simulate",
+  {
+    calls: Options.integer("calls").pipe(Options.withDescription("How many."), Options.withDefault(1_000)),
+    seed: Options.text("seed").pipe(
+      Options.withDescription("What decides everything: the same seed, the same calls. Without it a new one."),
+      Options.optional
+    ),
+    agent: Options.text("agent").pipe(
+      Options.withDescription("Your agent file. Without it the seed chooses agents, with all their policies."),
+      Options.optional
+    ),
+    network: Options.choice("network", ["good", "mobile", "poor", "mixed"]).pipe(
+      Options.withDescription("The lines between all parties. Without it mixed."),
+      Options.optional
+    ),
+    faults: Options.choice("faults", ["none", "some", "many"]).pipe(
+      Options.withDescription("How often something goes wrong. Without it some: in about half of the calls."),
+      Options.optional
+    ),
+    jobs: Options.integer("jobs").pipe(Options.withDescription("Threads. Without it one a core."), Options.optional),
+    failures: Options.integer("failures").pipe(
+      Options.withDescription("No more calls are begun when so many have failed."),
+      Options.withDefault(100)
     )
-  })
+  },
+  ({ agent: file, calls, failures, faults, jobs, network, seed }) =>
+    Effect.gen(function* () {
+      const agent = Option.isNone(file)
+        ? null
+        : { file: file.value, agent: yield* AgentFile.load(file.value).pipe(Effect.mapError(ofOption("--agent"))) }
+      const held = yield* Simulate.run({
+        calls,
+        failures,
+        agent,
+        seed: Option.getOrNull(seed),
+        network: Option.getOrNull(network),
+        faults: Option.getOrNull(faults),
+        jobs: Option.getOrNull(jobs)
+      })
+      if (!held) yield* new Quit({ status: STATUS.broken })
+    }).pipe(Effect.uninterruptible)
+).pipe(
+  Command.withDescription(
+    "Place simulated calls in virtual time, with every interleaving, network and fault, and judge each of them. Exit status 1 if anything broke."
+  )
+)
+
+/** The file came as an argument, not by OFFHOOK_AGENT. */
+const ofOption =
+  (name: string) =>
+  ({ problems }: Problem.StartupProblems) =>
+    new Problem.StartupProblems({
+      problems: problems.map((one) =>
+        one.name === "OFFHOOK_AGENT" ? { ...one, name, fix: "name an agent file, as OFFHOOK_AGENT would" } : one
+      )
+    })
 
 const offhook = Command.make("offhook", {}, () => serving).pipe(
   Command.withDescription("An AI agent on a phone number."),
-  Command.withSubcommands([serve, start, demo, replay])
+  Command.withSubcommands([serve, start, demo, replay, simulate])
 )
 
 const print = (output: NodeJS.WriteStream, text: string) => Effect.sync(() => output.write(`${text}\n`))

@@ -1,0 +1,123 @@
+/** What a campaign found, for a person: what callers experienced, what broke and how to see it again, how fast it was. */
+
+import { type Campaign, Distribution, Invariants } from "@offhook/simulator"
+import type * as Screen from "./Screen.ts"
+
+export interface Run {
+  readonly seed: string
+  readonly wanted: number
+  readonly threads: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  /** Options that chose the calls, as they were given. */
+  readonly flags: ReadonlyArray<string>
+}
+
+export const show = (screen: Screen.Screen, tally: Campaign.Tally, run: Run): void => {
+  if (tally.calls > 0) {
+    screen.heading("What callers experienced")
+    for (const [label, text] of experienced(tally)) screen.row(label, text)
+  }
+  screen.heading("What broke")
+  if (tally.failed === 0) {
+    const sentences = Object.keys(Invariants.invariants).length
+    screen.text(`Nothing: ${sentences} sentences held in ${inAll(tally.calls)}.`, 2)
+  } else {
+    screen.text(`${plural(tally.failed, "call")} of ${number(tally.calls)}.`, 2)
+    for (const [invariant, { calls, first }] of [...tally.broken].sort(([, a], [, b]) => b.calls - a.calls)) {
+      screen.text("")
+      screen.text(`${invariant}: ${Invariants.invariants[invariant]}`, 2)
+      screen.text(`${plural(calls, "call")}, the first is number ${first.index}: ${at(first.at)}, ${first.detail}`, 4)
+      screen.text(["npm run simulate --", ...callFlags(run, first.index)].join(" "), 4)
+    }
+  }
+  screen.heading("The run")
+  for (const [label, text] of played(tally, run)) screen.row(label, text)
+}
+
+/** One line while calls are still played. */
+export const progress = (tally: Campaign.Tally, wanted: number, seconds: number): string => {
+  const perSecond = seconds === 0 ? 0 : tally.callMs / 1000 / seconds
+  const left = tally.calls === 0 ? null : (seconds / tally.calls) * (wanted - tally.calls)
+  return [
+    `${number(tally.calls)} of ${plural(wanted, "call")}`,
+    `${number(Math.round(perSecond))} times as fast as real`,
+    tally.failed === 0 ? "nothing broke" : `${number(tally.failed)} broke`,
+    ...(left === null ? [] : [`${clock(left)} left`])
+  ].join(", ")
+}
+
+/** The options that play one call of a run again. */
+export const callFlags = ({ flags, seed }: Pick<Run, "flags" | "seed">, index: number): ReadonlyArray<string> => [
+  "--seed",
+  seed,
+  "--call",
+  String(index),
+  ...flags
+]
+
+export type Row = readonly [label: string, text: string]
+
+const experienced = ({ calls, experience }: Campaign.Tally): ReadonlyArray<Row> => {
+  const { deadAir, interruptions, outcomes, reactions, turns, unanswered } = experience
+  const open = [...unanswered.values()].reduce((sum, some) => sum + some, 0)
+  return [
+    ["first word", times(reactions.greeting)],
+    ["answers", times(reactions.answer)],
+    ["silence", `when interrupted: ${times(reactions.interruption)}`],
+    ["cut off", `${number(interruptions.made)} times; ${number(interruptions.ignored)} sounds were not taken for it`],
+    ["dead air", `of a call: ${times(deadAir)}`],
+    [
+      "turns",
+      `${number(turns.caller)} of the caller (${(turns.caller / Math.max(1, calls)).toFixed(1)} a call): ` +
+        `${number(turns.answered)} answered` +
+        (open === 0 ? "" : `; ${number(open)} not: ${most(unanswered)}`)
+    ],
+    ["ended", most(outcomes)]
+  ]
+}
+
+const played = (tally: Campaign.Tally, { cpuSeconds, seconds, seed, threads, wanted }: Run): ReadonlyArray<Row> => {
+  const callSeconds = tally.callMs / 1000
+  return [
+    ["seed", seed],
+    [
+      "calls",
+      `${number(tally.calls)}${tally.calls < wanted ? ` of ${number(wanted)}` : ""}, ` +
+        `${(callSeconds / 3600).toFixed(1)} hours of call, ${(callSeconds / Math.max(1, tally.calls)).toFixed(1)} s on average`
+    ],
+    [
+      "speed",
+      `${clock(seconds)} on ${plural(threads, "thread")}: ${number(Math.round(callSeconds / seconds))} seconds of call ` +
+        `a second, ${number(Math.round(callSeconds / cpuSeconds))} a second of processor time`
+    ]
+  ]
+}
+
+/** "0.71 s median, 1.02 s 95th percentile, 3.40 s worst". */
+const times = (distribution: Distribution.Distribution): string => {
+  const of = (share: number) => Distribution.quantile(distribution, share)
+  const [median, most, worst] = [of(0.5), of(0.95), of(1)]
+  if (median === null || most === null || worst === null) return "none"
+  return `${at(median)} median, ${at(most)} 95th percentile, ${at(worst)} worst`
+}
+
+const most = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .sort(([a, some], [b, others]) => others - some || (a < b ? -1 : 1))
+    .map(([what, count]) => `${number(count)} ${what}`)
+    .join(", ")
+
+const inAll = (calls: number): string => (calls === 1 ? "this call" : `each of ${number(calls)} calls`)
+
+const at = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+
+/** Of seconds: "0:58". */
+const clock = (seconds: number): string => {
+  const whole = Math.ceil(seconds)
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`
+}
+
+const number = (value: number): string => value.toLocaleString("en-US")
+
+export const plural = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`
