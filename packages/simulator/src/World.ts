@@ -70,8 +70,11 @@ export interface World {
   readonly now: () => number
   /** Puts an event of the host's own into the call, now: e.g. `EndRequested`. */
   readonly inject: (event: (at: number) => Event) => void
-  /** Runs until nothing is left to happen, or until `ms`. Throws when more than `most` things happen: a livelock. */
-  readonly run: (ms?: number, most?: number) => void
+  /**
+   * Runs until nothing is left to happen, or until `ms`: whether nothing is. Throws when more than `most` things happen:
+   * a livelock.
+   */
+  readonly run: (ms?: number, most?: number) => boolean
 }
 
 const streamUrl = "ws://127.0.0.1/media-stream"
@@ -262,11 +265,13 @@ export const make = (options: Options): World => {
     inject: (event) => step(event(callTime())),
     run: (ms = Number.POSITIVE_INFINITY, most = 1_000_000) => {
       let things = 0
-      for (let due = next(); due !== undefined && due.at <= ms; due = next()) {
+      let due = next()
+      for (; due !== undefined && due.at <= ms; due = next()) {
         if (++things > most) throw new Error(`a livelock: ${things} things happened by ${Math.floor(time)} ms`)
         time = Math.max(time, due.at)
         due.act()
       }
+      return due === undefined
     }
   }
 }
