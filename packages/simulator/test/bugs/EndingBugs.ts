@@ -1,0 +1,210 @@
+/** Bugs about how a call ends, and about what keeps it in order. */
+
+import type { KnownBug } from "./KnownBug.ts"
+
+export const list: ReadonlyArray<KnownBug> = [
+  {
+    id: "goodbye-cut",
+    sentence: "The line closes while the agent is still saying goodbye.",
+    seen: "pain 14: openclaw#155271, agent-call#9",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: "  if (Ledger.isEmpty(call.ledger, now(call))) finish(call)\n",
+        replace: "  finish(call)\n"
+      }
+    ],
+    by: ["goodbye is heard"]
+  },
+  {
+    id: "goodbye-on-a-timer",
+    sentence: "The line closes two seconds after the goodbye was generated, however long it is.",
+    seen: "pain 14: vellum#38339",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: "  call.ending = { ...call.ending, due: Math.max(call.ending.due, heardBy) }\n",
+        replace: "  call.ending = { ...call.ending, due: Math.min(heardBy, call.at + 2_000) }\n"
+      }
+    ],
+    by: ["goodbye is heard"]
+  },
+  {
+    id: "hangs-up-on-the-caller",
+    sentence: 'The caller says "wait" to the goodbye, and the line closes all the same.',
+    seen: "pain 14: the hang-up is not called off on barge-in",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: '  if (call.ending?.revocable !== true || call.phase !== "live") return\n',
+        replace: '  if (call.phase !== "waiting") return\n'
+      }
+    ],
+    by: ["goodbye is heard"]
+  },
+  {
+    id: "never-hangs-up",
+    sentence: "The agent has said goodbye, and the line stays open.",
+    seen: "pain 14: twilio-py#32, dograh#627",
+    patches: [
+      { file: "call/Tools.ts", find: "  Ending.afterGoodbye(call, spoke)\n", replace: "  count(call, { spoke })\n" }
+    ],
+    by: ["goodbye is heard"]
+  },
+  {
+    id: "model-left-open",
+    sentence: "The caller has hung up, and the model's session stays open and is paid for.",
+    seen: "pain 15: twilio-py#36, twilio-py#10, openclaw#72998",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: '    call.out.push({ _tag: "CloseModel", session: call.model.session })\n',
+        replace: ""
+      }
+    ],
+    by: ["sockets closed"]
+  },
+  {
+    id: "carrier-left-open",
+    sentence: "The model is gone, and the caller stays on a silent line.",
+    seen: "pain 17: dead air after the model's failure",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: '  call.out.push({ _tag: "CloseCarrier", stream: call.carrier.stream })\n',
+        replace: ""
+      }
+    ],
+    by: ["sockets closed"]
+  },
+  {
+    id: "dead-leg-kept",
+    sentence: "A line from which nothing comes any more is kept for ever.",
+    seen: "pain 15: lost heartbeat",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: '      carrier.status === "open" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,\n',
+        replace:
+          '      carrier.status === "closed" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,\n'
+      }
+    ],
+    by: ["dead leg"]
+  },
+  {
+    id: "call-length-ignored",
+    sentence: "A call goes on beyond the longest that it may last.",
+    seen: "pain 25: AIReceptionist#10, a crazy bill",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: "(ending === null || ending.revocable ? config.agent.maxCallMs : null)",
+        replace: "(ending !== null && ending.revocable ? config.agent.maxCallMs : null)"
+      }
+    ],
+    by: ["within its length"]
+  },
+  {
+    id: "commands-after-the-end",
+    sentence: "What arrives after the end of a call is still answered.",
+    seen: "pain 15; any handler that outlives its call",
+    patches: [
+      {
+        file: "Call.ts",
+        find: '  if (state.phase === "ended") return [state, []]\n',
+        replace: ""
+      },
+      {
+        file: "Call.ts",
+        find: 'const handle = (call: Draft, event: Event): void => {\n  if (call.phase === "ended") return\n',
+        replace: "const handle = (call: Draft, event: Event): void => {\n"
+      }
+    ],
+    by: ["ends once"]
+  },
+  {
+    id: "old-session-heard",
+    sentence: "What a model still says after its session was closed is taken for the present one's.",
+    seen: "pain 16: events of a session that was replaced",
+    patches: [
+      {
+        file: "call/ModelEvents.ts",
+        find: '  call.model.session === session && call.model.status !== "closed"\n',
+        replace: "  call.model.session >= session\n"
+      }
+    ],
+    by: ["open peers only"]
+  },
+  {
+    id: "deadline-in-the-past",
+    sentence: "A deadline that has passed is not taken off, and the host wakes the call up again at once, for ever.",
+    seen: "any timer that is set from a time that has passed",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: "(state.wanted !== null && state.wanted.notBefore > state.at ? state.wanted.notBefore : null)",
+        replace: "(state.wanted !== null ? state.wanted.notBefore : null)"
+      },
+      {
+        file: "Call.ts",
+        find: '    if (call.phase === "ended") return\n  }\n',
+        replace: "    return\n  }\n"
+      }
+    ],
+    by: ["deadline ahead", "no livelock"]
+  },
+  {
+    id: "late-timer",
+    sentence: "Where two deadlines pass while the host is busy, only the first is seen to.",
+    seen: "a host whose timers are late",
+    patches: [
+      {
+        file: "Call.ts",
+        find: '    if (call.phase === "ended") return\n  }\n',
+        replace: "    return\n  }\n"
+      }
+    ],
+    by: ["deadline ahead"]
+  },
+  {
+    id: "state-grows",
+    sentence: "Each turn leaves something behind in memory.",
+    seen: "streamcore#56, pipecat#3378; a map from which nothing is taken",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "  call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)\n",
+        replace: `  count(call, { heard: { ...call.sums.heard, [item]: call.transcript } })
+  call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
+`
+      }
+    ],
+    by: ["state is bounded"]
+  },
+  {
+    id: "state-forgets",
+    sentence: "A call that is moved to another process does not go on as it would have.",
+    seen: "a Map, a Date or an undefined in what is written down as JSON",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
+        replace: "      due: heardBytes >= receivedBytes ? Number.POSITIVE_INFINITY : call.at + Limits.holdMs\n"
+      }
+    ],
+    by: ["state is data"]
+  },
+  {
+    id: "not-reproducible",
+    sentence: "A recorded call does not replay: something in the machine depends on chance.",
+    seen: "Math.random or Date in a decision",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: "due: call.at + Limits.requestMs }\n  call.out.push",
+        replace: "due: call.at + Limits.requestMs }\n  call.requests += Math.random() < 0.5 ? 0 : 1\n  call.out.push"
+      }
+    ],
+    by: ["replays"]
+  }
+]
