@@ -24,6 +24,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as App from "./App.ts"
 import * as Demo from "./Demo.ts"
 import * as ReplayFiles from "./ReplayFiles.ts"
@@ -140,7 +141,16 @@ const replay = Command.make(
 const simulate = Command.make(
   "simulate",
   {
-    calls: Options.integer("calls").pipe(Options.withDescription("How many."), Options.withDefault(1_000)),
+    calls: Options.integer("calls").pipe(
+      Options.withSchema(Schema.NonNegativeInt),
+      Options.withDescription("How many."),
+      Options.withDefault(1_000)
+    ),
+    call: Options.integer("call").pipe(
+      Options.withSchema(Schema.NonNegativeInt),
+      Options.withDescription("Only this one of the seed's calls."),
+      Options.optional
+    ),
     seed: Options.text("seed").pipe(
       Options.withDescription("What decides everything: the same seed, the same calls. Without it a new one."),
       Options.optional
@@ -157,26 +167,32 @@ const simulate = Command.make(
       Options.withDescription("How often something goes wrong. Without it some: in about half of the calls."),
       Options.optional
     ),
-    jobs: Options.integer("jobs").pipe(Options.withDescription("Threads. Without it one a core."), Options.optional),
+    jobs: Options.integer("jobs").pipe(
+      Options.withSchema(Schema.Int.pipe(Schema.between(1, 256))),
+      Options.withDescription("Threads. Without it one a core."),
+      Options.optional
+    ),
     failures: Options.integer("failures").pipe(
+      Options.withSchema(Schema.Int.pipe(Schema.positive())),
       Options.withDescription("No more calls are begun when so many have failed."),
       Options.withDefault(100)
     )
   },
-  ({ agent: file, calls, failures, faults, jobs, network, seed }) =>
+  ({ agent: file, call, failures, calls, ...options }) =>
     Effect.gen(function* () {
       const agent = Option.isNone(file)
         ? null
         : { file: file.value, agent: yield* AgentFile.load(file.value).pipe(Effect.mapError(ofOption("--agent"))) }
-      const held = yield* Simulate.run({
-        calls,
-        failures,
+      const population = {
         agent,
-        seed: Option.getOrNull(seed),
-        network: Option.getOrNull(network),
-        faults: Option.getOrNull(faults),
-        jobs: Option.getOrNull(jobs)
-      })
+        network: Option.getOrNull(options.network),
+        faults: Option.getOrNull(options.faults)
+      }
+      const seed = Option.getOrElse(options.seed, Simulate.newSeed)
+      const jobs = Option.getOrNull(options.jobs)
+      const held = Option.isSome(call)
+        ? yield* Simulate.call(seed, call.value, population)
+        : yield* Simulate.run({ ...population, seed, calls, failures, jobs })
       if (!held) yield* new Quit({ status: STATUS.broken })
     }).pipe(Effect.uninterruptible)
 ).pipe(

@@ -9,19 +9,22 @@
 
 import { availableParallelism } from "node:os"
 import type { Agent } from "@offhook/core"
-import { type Campaign, type Population, Random, Threads } from "@offhook/simulator"
+import { Campaign, type Plan, Population, Random, SpeechFiles, Threads } from "@offhook/simulator"
 import * as Effect from "effect/Effect"
 import * as Screen from "./Screen.ts"
 import * as SimulationReport from "./SimulationReport.ts"
 
-export interface Options {
-  readonly calls: number
-  /** Null: a new one. */
-  readonly seed: string | null
+/** Which calls a seed stands for. */
+export interface Calls {
   /** Null: the seed chooses, call by call. */
   readonly agent: { readonly file: string; readonly agent: Agent.Agent } | null
   readonly network: Population.Network | null
   readonly faults: Population.Faults | null
+}
+
+export interface Options extends Calls {
+  readonly calls: number
+  readonly seed: string
   /** Threads; null: one a core. */
   readonly jobs: number | null
   /** No more calls are begun when so many have failed. */
@@ -32,13 +35,9 @@ export interface Options {
 export const run = (options: Options): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const screen = Screen.make(process.stdout, process.env["NO_COLOR"])
-    const seed = options.seed ?? newSeed()
+    const { seed } = options
     const threads = options.jobs ?? availableParallelism()
-    const population: Population.Options = {
-      ...(options.agent === null ? {} : { agent: options.agent.agent }),
-      ...(options.network === null ? {} : { network: options.network }),
-      ...(options.faults === null ? {} : { faults: options.faults })
-    }
+    const population = populationOf(options)
     const clock = stopwatch()
     const progress = makeProgress(process.stdout, options.calls, clock)
     screen.text(`Simulating ${SimulationReport.plural(options.calls, "call")} with seed ${seed}.`)
@@ -68,8 +67,26 @@ export const run = (options: Options): Effect.Effect<boolean> =>
     return tally.failed === 0
   })
 
+/** One call of a seed, alone. */
+export const call = (seed: string, index: number, options: Calls): Effect.Effect<boolean> =>
+  Effect.sync(() => one(`Call ${index} of seed ${seed}`, Population.plan(seed, index, populationOf(options))))
+
+/** Whether all held in one call. */
+const one = (title: string, plan: Plan.Plan): boolean => {
+  const tally = Campaign.none()
+  const broken = Campaign.playPlan(tally, 0, plan, { audio: SpeechFiles.load() })
+  SimulationReport.showOne(Screen.make(process.stdout, process.env["NO_COLOR"]), title, tally, broken)
+  return broken.length === 0
+}
+
+const populationOf = ({ agent, faults, network }: Calls): Population.Options => ({
+  ...(agent === null ? {} : { agent: agent.agent }),
+  ...(network === null ? {} : { network }),
+  ...(faults === null ? {} : { faults })
+})
+
 /** Eight letters and digits: short enough to say, and no two runs share one. */
-const newSeed = (): string => Random.make(`${process.pid}/${performance.timeOrigin}/${performance.now()}`).hex(8)
+export const newSeed = (): string => Random.make(`${process.pid}/${performance.timeOrigin}/${performance.now()}`).hex(8)
 
 /** Who interrupts gets what is there so far. */
 const untilInterrupted = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A> =>

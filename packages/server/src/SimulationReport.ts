@@ -35,6 +35,28 @@ export const show = (screen: Screen.Screen, tally: Campaign.Tally, run: Run): vo
   for (const [label, text] of played(tally, run)) screen.row(label, text)
 }
 
+/** One call: how it went, and everything that broke. */
+export const showOne = (
+  screen: Screen.Screen,
+  title: string,
+  { callMs, experience }: Campaign.Tally,
+  broken: ReadonlyArray<Invariants.Broken>
+): void => {
+  const { outcomes, turns } = experience
+  screen.text(
+    `${title}: ${[...outcomes.keys()][0] ?? "not ended"} after ${at(callMs)}, ` +
+      `${plural(turns.caller, "turn")} of the caller, ${number(turns.agent)} of the agent: ` +
+      (broken.length === 0 ? "nothing broke." : "broken.")
+  )
+  for (const { at: when, detail, invariant } of broken.slice(0, mostTold)) {
+    screen.text(`${at(when)} ${Invariants.invariants[invariant]}`, 2)
+    screen.text(`${invariant}: ${detail}`, 4)
+  }
+  if (broken.length > mostTold) screen.text(`and ${number(broken.length - mostTold)} more`, 2)
+}
+
+const mostTold = 10
+
 /** One line while calls are still played. */
 export const progress = (tally: Campaign.Tally, wanted: number, seconds: number): string => {
   const perSecond = seconds === 0 ? 0 : tally.callMs / 1000 / seconds
@@ -84,7 +106,8 @@ const played = (tally: Campaign.Tally, { cpuSeconds, seconds, seed, threads, wan
     [
       "calls",
       `${number(tally.calls)}${tally.calls < wanted ? ` of ${number(wanted)}` : ""}, ` +
-        `${(callSeconds / 3600).toFixed(1)} hours of call, ${(callSeconds / Math.max(1, tally.calls)).toFixed(1)} s on average`
+        `${(callSeconds / 3600).toFixed(1)} hours of call, ${(callSeconds / Math.max(1, tally.calls)).toFixed(1)} s on average; ` +
+        `${number(tally.long.tenMinutes)} over ten minutes, ${number(tally.long.hour)} over an hour`
     ],
     [
       "speed",

@@ -12,6 +12,7 @@ import type * as Speech from "../Speech.ts"
 import type * as World from "../World.ts"
 import * as Experience from "./Experience.ts"
 import type { Broken, Invariant } from "./Invariants.ts"
+import type * as Plan from "./Plan.ts"
 import * as Population from "./Population.ts"
 import * as Simulation from "./Simulation.ts"
 
@@ -29,6 +30,8 @@ export interface Tally {
   failed: number
   /** All calls together, ms. */
   callMs: number
+  /** Calls of over ten minutes, and of over an hour. */
+  readonly long: { tenMinutes: number; hour: number }
   steps: number
   readonly broken: Map<Invariant, Breakage>
   readonly experience: Experience.Experience
@@ -49,6 +52,7 @@ export const none = (): Tally => ({
   calls: 0,
   failed: 0,
   callMs: 0,
+  long: { tenMinutes: 0, hour: 0 },
   steps: 0,
   broken: new Map(),
   experience: Experience.none()
@@ -59,6 +63,8 @@ export const merge = (into: Tally, other: Tally): void => {
   into.calls += other.calls
   into.failed += other.failed
   into.callMs += other.callMs
+  into.long.tenMinutes += other.long.tenMinutes
+  into.long.hour += other.long.hour
   into.steps += other.steps
   for (const [invariant, { calls, first }] of other.broken) {
     const known = into.broken.get(invariant)
@@ -68,18 +74,32 @@ export const merge = (into: Tally, other: Tally): void => {
   Experience.merge(into.experience, other.experience)
 }
 
-/** The call number `index`, added to the tally. */
-export const play = (tally: Tally, index: number, { audio, machine, population, seed }: Options): void => {
+/** Plays the call number `index` of the seed. */
+export const play = (tally: Tally, index: number, options: Options): ReadonlyArray<Broken> =>
+  playPlan(tally, index, Population.plan(options.seed, index, options.population), options)
+
+export const playPlan = (
+  tally: Tally,
+  index: number,
+  plan: Plan.Plan,
+  { audio, machine }: Pick<Options, "audio" | "machine">
+): ReadonlyArray<Broken> => {
   const listen = Experience.listen(tally.experience)
-  const { broken, callMs, steps } = Simulation.run(Population.plan(seed, index, population), {
+  const { broken, callMs, steps } = Simulation.run(plan, {
     audio,
     ...(machine === undefined ? {} : { machine }),
     onStep: (_event, commands) => listen(commands)
   })
   tally.callMs += callMs
   tally.steps += steps
+  if (callMs > tenMinutesMs) tally.long.tenMinutes++
+  if (callMs > hourMs) tally.long.hour++
   judged(tally, index, broken)
+  return broken
 }
+
+const tenMinutesMs = 10 * 60_000
+const hourMs = 60 * 60_000
 
 /** A call of which nothing is known but what broke. */
 export const judged = (tally: Tally, index: number, broken: ReadonlyArray<Broken>): void => {
