@@ -11,21 +11,26 @@
  * 5. `CloseSocket` is the last output; a closed session is silent.
  */
 import * as Base64 from "./Base64.ts"
+import * as Acts from "./model/Acts.ts"
 import * as Agenda from "./model/Agenda.ts"
 import type { Brain } from "./model/Brain.ts"
 import type { Choices, Pace, Range } from "./model/Choices.ts"
 import * as Drawn from "./model/Choices.ts"
-import type { AudioFormat, ClientEvent, ItemInput, ResponseInput } from "./model/ClientEvent.ts"
+import type { AudioFormat, ClientEvent, ResponseInput } from "./model/ClientEvent.ts"
 import * as Client from "./model/ClientEvent.ts"
 import * as Conversation from "./model/Conversation.ts"
-import type { Fault } from "./model/Fault.ts"
+import * as Encoding from "./model/Encoding.ts"
+import type { Act, Fault } from "./model/Fault.ts"
+import * as Faults from "./model/Faults.ts"
 import * as Hearing from "./model/Hearing.ts"
+import * as Items from "./model/Items.ts"
 import type { Received } from "./model/Received.ts"
 import * as Response from "./model/Response.ts"
 import type { Body, ErrorBody, ServerEvent } from "./model/ServerEvent.ts"
 import * as Session from "./model/Session.ts"
 import type { Failure } from "./model/Shape.ts"
 import { invalidValue } from "./model/Shape.ts"
+import * as Usage from "./model/Usage.ts"
 import * as Random from "./Random.ts"
 
 export type Input =
@@ -42,7 +47,8 @@ export type Input =
 export type Refusal = "beta_api_shape_disabled" | "invalid_api_key" | "invalid_intent"
 
 export type Output =
-  | { readonly _tag: "SendText"; readonly at: number; readonly text: string }
+  /** `binary`: as a binary frame, which the real server never sends. */
+  | { readonly _tag: "SendText"; readonly at: number; readonly text: string; readonly binary?: true }
   /** The direct lane: a `response.output_audio.delta`. The payload is read only: it may be a view of a clip. */
   | {
       readonly _tag: "SendAudio"
@@ -57,11 +63,26 @@ export type Output =
   | { readonly _tag: "CloseSocket"; readonly at: number; readonly code: number; readonly reason: string }
   | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
 
+/** Why a response began: a `response.create`, a turn of the caller, or a fault. */
+export type Trigger = "client" | "none" | "turn"
+
+/** A response that began, for judges. */
+export interface Begun {
+  readonly id: string
+  /** When it was asked for, ms on the host's clock. */
+  readonly at: number
+  readonly trigger: Trigger
+  readonly outOfBand: boolean
+  readonly phase: () => Response.Phase
+  /** Its items so far; those of a response out of band are in no conversation. */
+  readonly output: ReadonlyArray<Conversation.Item>
+}
+
 /** What happened, for whoever tells the call's story. Ms count audio written to the input buffer, except durations. */
 export type Trace =
   | { readonly _tag: "SpeechStarted"; readonly itemId: string; readonly startMs: number; readonly detectedMs: number }
   | { readonly _tag: "SpeechStopped"; readonly itemId: string; readonly endMs: number }
-  | { readonly _tag: "ResponseStarted"; readonly responseId: string; readonly trigger: "client" | "turn" }
+  | { readonly _tag: "ResponseStarted"; readonly responseId: string; readonly trigger: Trigger }
   | { readonly _tag: "ResponseDone"; readonly responseId: string; readonly audioMs: number }
   /** A turn ended while a response was running: nobody answers it. */
   | { readonly _tag: "TurnUnanswered"; readonly itemId: string }
@@ -91,12 +112,14 @@ export interface SimModel {
   readonly handle: (input: Input) => ReadonlyArray<Output>
   /** When the machine wants `TimeAdvanced`; undefined when it waits for input only. */
   readonly nextDeadline: () => number | undefined
-  /** Takes a fault at its point, once. Those without a point are taken at the next input. */
+  readonly faultsTaken: ReadonlyArray<Faults.Taken>
+  /** Adds a fault. */
   readonly failNext: (fault: Fault) => void
   readonly choices: Choices
   readonly received: Received
   /** Conversation order, deleted ones too. */
   readonly items: ReadonlyArray<Conversation.Item>
+  readonly responses: ReadonlyArray<Begun>
   readonly errorsSent: ReadonlyArray<ErrorBody>
   readonly config: () => Session.Config
   readonly closed: () => boolean
@@ -105,8 +128,6 @@ export interface SimModel {
 const DEFAULT_EPOCH_MS = 1_767_225_600_000
 
 const LIMIT_MS = 60 * 60 * 1000
-
-type FaultOf<Tag extends Fault["_tag"]> = Extract<Fault, { readonly _tag: Tag }>
 
 export const make = (options: Options): SimModel => {
   const random = Random.make(options.seed)
@@ -117,7 +138,8 @@ export const make = (options: Options): SimModel => {
   const agenda = Agenda.make()
   const conversation = Conversation.make(`conv_${ids}`)
   const errorsSent: Array<ErrorBody> = []
-  const faults: Array<Fault> = [...(options.faults ?? [])]
+  const responses: Array<Begun> = []
+  const lastEventIds = new Map<ClientEvent["type"], string>()
 
   let outputs: Array<Output> = []
   let clock = 0
@@ -129,38 +151,43 @@ export const make = (options: Options): SimModel => {
   let turnWaiting = false
   let begun = 0
   let begunOutOfBand = 0
-  let cached = { text: 0, audio: 0 }
   let spoken = false
+  let playedUntil = 0
+  const reads = Usage.reader()
   const beside = new Map<string, Response.Response>()
 
   const between = ([minimum, maximum]: Range) => minimum + timing.next() * (maximum - minimum)
   const newId = (prefix: string) => `${prefix}_${ids}${(++counter).toString(36).padStart(4, "0")}`
-  const trace = (trace: Trace) => outputs.push({ _tag: "Trace", at: clock, trace })
-
-  const takeFault = <Tag extends Fault["_tag"]>(
-    tag: Tag,
-    accept?: (fault: FaultOf<Tag>) => boolean
-  ): FaultOf<Tag> | undefined => {
-    const index = faults.findIndex(
-      (fault) => fault._tag === tag && (accept === undefined || accept(fault as FaultOf<Tag>))
-    )
-    if (index < 0) return undefined
-    trace({ _tag: "FaultTaken", fault: tag })
-    return faults.splice(index, 1)[0] as FaultOf<Tag>
+  const trace = (trace: Trace) => {
+    if (status !== "closed") outputs.push({ _tag: "Trace", at: clock, trace })
   }
 
   const emit = (body: Body) => {
+    if (status === "closed") return
+    const isThis = (fault: { readonly event: ServerEvent["type"] }) => fault.event === body.type
+    if (take("EventMissing", isThis) !== undefined) return
+    const late = take("EventLate", isThis)
+    if (late !== undefined) {
+      return agenda.add({ at: clock + late.ms, owner: "late", piece: false, run: () => send(body) })
+    }
+    const previous = body.type === "conversation.item.added" ? take("PreviousItem") : undefined
+    const told = previous === undefined ? body : ({ ...body, previous_item_id: previous.id } as Body)
+    send(told)
+    if (take("EventRepeated", isThis) !== undefined) send(told)
+  }
+
+  const send = (body: Body) => {
     if (status === "closed") return
     const event = { event_id: newId("event"), ...body } as ServerEvent
     if (body.type === "response.output_audio.delta") spoken = true
     outputs.push({ _tag: "SendText", at: clock, text: JSON.stringify(event) })
     options.onEvent?.(event)
-    if (faults.length > 0) takePointFaults(body.type)
+    faults.onSent(body.type)
   }
 
   const emitAudio = (place: Response.AudioPlace, payload: Uint8Array) => {
     if (options.direct !== true) {
-      return emit({ type: "response.output_audio.delta", ...place, delta: Base64.encode(payload) })
+      return send({ type: "response.output_audio.delta", ...place, delta: Base64.encode(payload) })
     }
     if (status === "closed") return
     const eventId = newId("event")
@@ -182,23 +209,7 @@ export const make = (options: Options): SimModel => {
         return Base64.encode(payload)
       }
     })
-    if (faults.length > 0) takePointFaults("response.output_audio.delta")
-  }
-
-  const takePointFaults = (after: ServerEvent["type"] | undefined) => {
-    const here = (fault: { readonly after?: string }) => fault.after === after
-    const unknown = takeFault("UnknownEvent", here)
-    if (unknown !== undefined) {
-      const event = { type: "response.mood.updated", event_id: newId("event"), mood: { valence: 0.5 } }
-      outputs.push({ _tag: "SendText", at: clock, text: JSON.stringify(event) })
-    }
-    const error = takeFault("Error", here)
-    if (error !== undefined) {
-      const message = error.message ?? "The server had an error while processing your request. Sorry about that!"
-      sendError({ type: error.type ?? "server_error", code: error.code, message, param: null, event_id: null })
-    }
-    const lost = takeFault("SocketLost", here)
-    if (lost !== undefined) close(lost.code ?? 1006, lost.reason ?? "")
+    faults.onSent("response.output_audio.delta")
   }
 
   const sendError = (error: ErrorBody) => {
@@ -218,8 +229,40 @@ export const make = (options: Options): SimModel => {
     outputs.push({ _tag: "CloseSocket", at: clock, code, reason })
   }
 
+  const act = (one: Act) => {
+    if (status !== "closed") Acts.perform(actor, one)
+  }
+
+  const actor: Acts.Host = {
+    emit: send,
+    emitAudio: (place, mulaw) => emitAudio(place, Encoding.convert(mulaw, 0, mulaw.length, outputFormat)),
+    sendRaw: (text, binary) => {
+      outputs.push({ _tag: "SendText", at: clock, text, ...(binary === true ? { binary } : {}) })
+    },
+    sendError,
+    newId,
+    close,
+    expire: () => expire(),
+    soon: (run) => agenda.add({ at: clock, owner: "fault", piece: false, run }),
+    begin: (outOfBand) => {
+      if (outOfBand) begin({ conversation: "none" }, "none")
+      else if (slot === undefined) begin({}, "none")
+    },
+    imagineSpeech: (ms) => hearing.imagine(ms),
+    lastOf: (type) => lastEventIds.get(type) ?? null,
+    items: conversation.items,
+    running: () => slot
+  }
+
+  const faults = Faults.make(
+    { agenda, now: () => clock, act, onTaken: (fault) => trace({ _tag: "FaultTaken", fault: fault._tag }) },
+    options.faults ?? []
+  )
+  const { take } = faults
+
   const opened = (model: string, refusal: Refusal | undefined) => {
     status = "open"
+    faults.opened()
     if (refusal !== undefined) {
       const message = REFUSALS[refusal]
       sendError({ type: "invalid_request_error", code: refusal, message, param: null, event_id: null })
@@ -248,6 +291,7 @@ export const make = (options: Options): SimModel => {
     const decoded = Client.decode(text)
     if (!decoded.ok) return reject(decoded.failure, decoded.eventId)
     const { event } = decoded
+    if (event.event_id !== undefined) lastEventIds.set(event.type, event.event_id)
     const failure = apply(event, config)
     if (failure !== undefined) reject(failure, event.event_id)
   }
@@ -264,13 +308,13 @@ export const make = (options: Options): SimModel => {
         hearing.clear()
         return undefined
       case "conversation.item.create":
-        return createItem(event.item, event.previous_item_id)
+        return items.create(event.item, event.previous_item_id)
       case "conversation.item.retrieve":
-        return retrieve(event.item_id)
+        return items.retrieve(event.item_id)
       case "conversation.item.delete":
-        return remove(event.item_id)
+        return items.remove(event.item_id)
       case "conversation.item.truncate":
-        return truncate(event.item_id, event.content_index, event.audio_end_ms)
+        return items.truncate(event.item_id, event.content_index, event.audio_end_ms)
       case "response.create":
         return createResponse(event.response ?? {})
       case "response.cancel":
@@ -283,93 +327,38 @@ export const make = (options: Options): SimModel => {
   const updateSession = (change: Client.Json, session: Session.Config): Failure | undefined => {
     const result = Session.update(session, change, { hasSpoken: spoken, isResponding: slot !== undefined })
     if (!result.ok) return result.failure
-    const changed = takeFault("FormatChanged")
+    const refused = take("UpdateRefused")
+    if (refused !== undefined) {
+      return { code: refused.code, message: "The session could not be updated.", param: null }
+    }
+    const changed = take("FormatChanged")
     const { audio } = result.config
     configure(
       changed === undefined
         ? result.config
         : { ...result.config, audio: { ...audio, output: { ...audio.output, format: changed.format } } }
     )
-    if (takeFault("UpdateIgnored") !== undefined) return undefined
+    if (take("UpdateIgnored") !== undefined) return undefined
     const echoed = config
     agenda.add({
-      at: clock + between(pace.updateMs),
+      at: clock + (take("UpdateLate")?.ms ?? between(pace.updateMs)),
       owner: "update",
       piece: false,
       run: () => {
         outputFormat = echoed.audio.output.format
-        emit({ type: "session.updated", session: echoed })
+        const { audio, ...rest } = echoed
+        const session = take("FormatMissing") === undefined ? echoed : (rest as Session.Config)
+        emit({ type: "session.updated", session })
       }
     })
     return undefined
   }
 
   const answerTurn = (itemId: string) => {
+    if (take("ResponseIgnored", (fault) => fault.of === "turn") !== undefined) return
     if (slot === undefined) begin({}, "turn")
-    else if (slot.phase() === "cancelling") turnWaiting = true
+    else if (slot.phase() === "cancelling" || choices.answersBusyTurns) turnWaiting = true
     else trace({ _tag: "TurnUnanswered", itemId })
-  }
-
-  const announce = (item: Conversation.Item, previous: string | null) => {
-    for (const when of ["added", "done"] as const) {
-      emit({ type: `conversation.item.${when}`, previous_item_id: previous, item: Conversation.wire(item) })
-    }
-  }
-
-  const createItem = (input: ItemInput, previousId: string | null | undefined): Failure | undefined => {
-    const failure = conversation.check(input, previousId)
-    if (failure !== undefined) return failure
-    const item = Conversation.fromInput(input, newId("item"), newId("call"))
-    announce(item, conversation.insert(item, previousId))
-    return undefined
-  }
-
-  const noSuchItem = (action: "delete" | "retrieve" | "truncate", id: string): Failure => ({
-    code: `item_${action}_invalid_item_id`,
-    message: `Error: cannot ${action} item, the item with ID '${id}' does not exist.`,
-    param: "item_id"
-  })
-
-  const beingWritten = (id: string): Failure | undefined =>
-    choices.editBeforeDone || slot?.owns(id) !== true
-      ? undefined
-      : invalidValue("item_id", `Item '${id}' belongs to a response that is still in progress.`)
-
-  const retrieve = (id: string): Failure | undefined => {
-    const item = conversation.find(id)
-    if (item === undefined) return noSuchItem("retrieve", id)
-    const encode = (clip: Uint8Array, bytes: number) => Base64.encode(Response.convert(clip, 0, bytes, outputFormat))
-    emit({ type: "conversation.item.retrieved", item: Conversation.wire(item, encode) })
-    return undefined
-  }
-
-  const remove = (id: string): Failure | undefined => {
-    const item = conversation.find(id)
-    if (item === undefined) return noSuchItem("delete", id)
-    const failure = beingWritten(id)
-    if (failure !== undefined) return failure
-    item.deleted = true
-    emit({ type: "conversation.item.deleted", item_id: id })
-    return undefined
-  }
-
-  const truncate = (id: string, contentIndex: number, audioEndMs: number): Failure | undefined => {
-    const item = conversation.find(id)
-    if (item === undefined) return noSuchItem("truncate", id)
-    const failure =
-      beingWritten(id) ??
-      (audioEndMs === 0 && !choices.truncateToZero
-        ? invalidValue("audio_end_ms", "Invalid 'audio_end_ms': expected a value greater than 0.")
-        : undefined) ??
-      Conversation.truncate(item, contentIndex, audioEndMs, choices.truncateLengthCode)
-    if (failure !== undefined) return failure
-    emit({
-      type: "conversation.item.truncated",
-      item_id: id,
-      content_index: contentIndex,
-      audio_end_ms: audioEndMs
-    })
-    return undefined
   }
 
   const createResponse = (input: ResponseInput): Failure | undefined => {
@@ -378,7 +367,12 @@ export const make = (options: Options): SimModel => {
         return invalidValue(`response.input[${i}].id`, `Item with ID '${item.id ?? ""}' not found.`)
       }
     }
-    if (takeFault("ResponseIgnored") !== undefined) return undefined
+    if (take("ResponseIgnored", (fault) => fault.of !== "turn") !== undefined) return undefined
+    const refused = take("ResponseRefused")
+    if (refused !== undefined) {
+      const code = refused.code === undefined ? "conversation_already_has_active_response" : refused.code
+      return { code, message: refused.message ?? "The response could not be created.", param: null }
+    }
     if (input.conversation !== "none" && slot !== undefined) {
       return {
         code: "conversation_already_has_active_response",
@@ -412,7 +406,7 @@ export const make = (options: Options): SimModel => {
           return found === undefined ? [] : [found]
         })
 
-  const begin = (input: ResponseInput, trigger: "client" | "turn") => {
+  const begin = (input: ResponseInput, trigger: Trigger) => {
     agenda.remove("idle")
     const session = config
     const outOfBand = input.conversation === "none"
@@ -430,10 +424,10 @@ export const make = (options: Options): SimModel => {
       plan: () => {
         const items = context(input)
         return options.brain({
-          index: outOfBand ? begunOutOfBand++ : begun++,
+          index: outOfBand && trigger !== "none" ? begunOutOfBand++ : begun++,
           turns: items.filter((item) => item.role === "user").length,
-          trigger,
-          outOfBand,
+          trigger: trigger === "client" ? "client" : "turn",
+          outOfBand: outOfBand && trigger !== "none",
           instructions,
           metadata: input.metadata ?? null,
           tools: tools.flatMap((tool) => (tool.type === "function" ? [tool.name] : [])),
@@ -441,35 +435,12 @@ export const make = (options: Options): SimModel => {
           items
         })
       },
-      input: () => inputTokens(context(input), instructions, tools, outOfBand),
-      failed: takeFault("ResponseFailed"),
-      incomplete: takeFault("ResponseIncomplete"),
-      slow: takeFault("ResponseSlow")
+      input: () => reads(context(input), instructions, tools, outOfBand)
     })
+    responses.push({ id: response.id, at: clock, trigger, outOfBand, phase: response.phase, output: response.output })
     trace({ _tag: "ResponseStarted", responseId: response.id, trigger })
     if (outOfBand) beside.set(response.id, response)
     else slot = response
-  }
-
-  const inputTokens = (
-    items: ReadonlyArray<Conversation.Item>,
-    instructions: string,
-    tools: ReadonlyArray<unknown>,
-    outOfBand: boolean
-  ): Response.InputTokens => {
-    let text =
-      Conversation.textTokens(instructions) + (tools.length > 0 ? Conversation.textTokens(JSON.stringify(tools)) : 0)
-    let audio = 0
-    for (const item of items) {
-      const tokens = Conversation.tokens(item)
-      text += tokens.text
-      audio += tokens.audio
-    }
-    // The cache holds whole blocks of 64 tokens of what an earlier response read.
-    const cachedText = outOfBand ? 0 : Math.floor(Math.min(cached.text, text) / 64) * 64
-    const cachedAudio = outOfBand ? 0 : Math.floor(Math.min(cached.audio, audio) / 64) * 64
-    if (!outOfBand) cached = { text, audio }
-    return { text, audio, cachedText, cachedAudio }
   }
 
   const onDone = (response: Response.Response, audioMs: number) => {
@@ -478,11 +449,11 @@ export const make = (options: Options): SimModel => {
     beside.delete(response.id)
     if (slot !== response) return
     slot = undefined
+    const turnDetection = config.audio.input.turn_detection
     if (turnWaiting) {
       turnWaiting = false
-      return begin({}, "turn")
+      if (turnDetection?.create_response === true) return begin({}, "turn")
     }
-    const turnDetection = config.audio.input.turn_detection
     if (turnDetection?.type === "server_vad" && turnDetection.idle_timeout_ms !== null) {
       agenda.add({ at: clock + audioMs + turnDetection.idle_timeout_ms, owner: "idle", piece: false, run: idle })
     }
@@ -500,10 +471,31 @@ export const make = (options: Options): SimModel => {
     random: random.split("responses"),
     now: () => clock,
     newId,
+    take,
     emit,
     emitAudio,
+    playsFrom: (ms) => {
+      const from = Math.max(clock, playedUntil)
+      playedUntil = from + ms
+      return from
+    },
     onDone
   }
+
+  const nothingIsPlaying = () => {
+    playedUntil = Math.min(playedUntil, clock)
+  }
+
+  const items = Items.make({
+    choices,
+    conversation,
+    now: () => clock,
+    newId,
+    emit,
+    isBeingWritten: (itemId) => slot?.owns(itemId) === true,
+    outputFormat: () => outputFormat,
+    onEdited: nothingIsPlaying
+  })
 
   const hearing: Hearing.Hearing = Hearing.make(
     {
@@ -514,27 +506,32 @@ export const make = (options: Options): SimModel => {
       insert: (item, before) => {
         const previous = conversation.insert(item)
         before(previous)
-        announce(item, previous)
+        items.announce(item, previous)
       },
       onSpeechStarted: (itemId, startMs, detectedMs) => {
         agenda.remove("idle")
         trace({ _tag: "SpeechStarted", itemId, startMs, detectedMs })
-        if (config.audio.input.turn_detection?.interrupt_response === true) slot?.cancel("turn_detected")
+        if (config.audio.input.turn_detection?.interrupt_response === true) interrupt()
+        nothingIsPlaying()
       },
       onSpeechStopped: (itemId, endMs) => {
         trace({ _tag: "SpeechStopped", itemId, endMs })
         if (config.audio.input.turn_detection?.create_response === true) answerTurn(itemId)
       },
+      take,
+      transcribesDeleted: choices.transcribesDeleted,
       transcription: (speech) => ({
         afterMs: between(pace.transcriptionMs),
-        text:
-          takeFault("TranscriptionFailed") === undefined
-            ? (options.transcribe?.(speech) ?? `(speech ${(speech.durationMs / 1000).toFixed(1)} s)`)
-            : undefined
+        text: options.transcribe?.(speech) ?? `(speech ${(speech.durationMs / 1000).toFixed(1)} s)`
       })
     },
     config
   )
+
+  const interrupt = () => {
+    const response = slot
+    if (response?.cancel("turn_detected") === true && choices.truncatesItself) items.interrupted(response.output)
+  }
 
   const advance = (at: number) => {
     for (let step = agenda.due(at); step !== undefined; step = agenda.due(at)) {
@@ -551,7 +548,7 @@ export const make = (options: Options): SimModel => {
       advance(input.at)
       // A step may have closed the session.
       if ((status as string) !== "closed") {
-        if (faults.length > 0 && input._tag !== "Opened") takePointFaults(undefined)
+        if (input._tag !== "Opened") faults.onInput()
         switch (input._tag) {
           case "Opened":
             opened(input.model, input.refusal)
@@ -576,12 +573,12 @@ export const make = (options: Options): SimModel => {
       return outputs.length === 0 ? NOTHING : outputs
     },
     nextDeadline: () => (status === "closed" ? undefined : agenda.next()),
-    failNext: (fault) => {
-      faults.push(fault)
-    },
+    faultsTaken: faults.taken,
+    failNext: faults.add,
     choices,
     received: hearing.received,
     items: conversation.items,
+    responses,
     errorsSent,
     config: () => config,
     closed: () => status === "closed"

@@ -47,6 +47,16 @@ export interface Choices {
   readonly rateLimits: boolean
   /** A cancelled response tells its usage. */
   readonly usageOfCancelled: boolean
+  /** A turn that interrupts also truncates what it interrupts, at the time when the audio sent can have been heard (protocols.md G.2, 15). */
+  readonly truncatesItself: boolean
+  /** An item that was deleted is transcribed all the same. */
+  readonly transcribesDeleted: boolean
+  /** A turn that ended while a response was running is answered after it (protocols.md E.2). */
+  readonly answersBusyTurns: boolean
+  /** `part.type` of `response.content_part.*`: "audio" as the types say, or "output_audio" (protocols.md G.2, 19). */
+  readonly partNames: "output" | "plain"
+  /** Items carry `phase` (protocols.md G.2, 20). */
+  readonly phases: boolean
 }
 
 export const draw = (random: Random): Choices => {
@@ -59,6 +69,11 @@ export const draw = (random: Random): Choices => {
     conversationItemFirst: flip(),
     lateDeltas: random.integer(0, 4),
     rateLimits: flip(),
-    usageOfCancelled: flip()
+    usageOfCancelled: flip(),
+    truncatesItself: flip(),
+    transcribesDeleted: flip(),
+    answersBusyTurns: flip(),
+    partNames: flip() ? "output" : "plain",
+    phases: flip()
   }
 }

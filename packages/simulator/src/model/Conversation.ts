@@ -17,31 +17,54 @@ export interface Item {
   readonly role: "user" | "assistant" | "system" | null
   /** The response that made it; null for items of the caller or the client. */
   readonly responseId: string | null
+  /** What the model makes of its own words, where it tells (protocols.md E.7). */
+  readonly phase: "commentary" | "final_answer" | null
   status: ItemStatus
+  /** Of an assistant's message: at most one is audio. */
   readonly content: Array<Content>
   readonly name: string
   readonly callId: string
+  /** As far as they were sent. */
   arguments: string
   readonly output: string
   readonly approve: boolean
+  /** The model has forgotten it; it stays here for judges. */
   deleted: boolean
+  /** When it was deleted, ms on the host's clock. */
+  deletedAt: number | null
 }
 
-/** Audio is held in the bytes of its own format: the caller's as it came, the model's as it was sent. */
+/** Audio is held in the bytes of its own format: the caller's as it came, the model's as mu-law. */
 export type Content =
   | { readonly type: "input_text" | "output_text"; text: string }
   | { readonly type: "input_image"; readonly imageUrl: string; readonly detail: "auto" | "low" | "high" }
-  | { readonly type: "input_audio"; readonly audio: Uint8Array; readonly durationMs: number; transcript: string | null }
+  | InputAudio
   | OutputAudio
+
+export interface InputAudio {
+  readonly type: "input_audio"
+  readonly audio: Uint8Array
+  readonly durationMs: number
+  /** What the transcription said, once it was told; null before that, and for ever where it failed or never came. */
+  transcript: string | null
+}
 
 export interface OutputAudio {
   readonly type: "output_audio"
   /** Mu-law bytes that will be said if nothing interrupts. */
   readonly clip: Uint8Array
-  /** Ms of audio sent so far. */
+  /** Ms of the clip that were sent so far, from its beginning; `generated` gives the bytes. */
   generatedMs: number
-  /** Ms the model remembers; null as long as nothing was cut. */
+  /** When the first and the latest of it were sent, ms on the host's clock; NaN before that. */
+  sentFrom: number
+  sentUntil: number
+  /** The earliest time at which its first byte can be heard: after all that was sent before it. NaN before that. */
+  playsFrom: number
+  /** Ms the model remembers, at most what was generated when it was cut; null as long as nothing was cut. */
   keptMs: number | null
+  /** Whose latest truncation that is, and when, ms on the host's clock. The server's is its own guess (protocols.md G.2, 15). */
+  cutBy: "client" | "server" | null
+  cutAt: number | null
   /** What the model remembers of the text; null after a truncation. */
   transcript: string | null
   /** The text that was generated, for judges. */
@@ -112,7 +135,9 @@ const EMPTY: Omit<Item, "id" | "type" | "role" | "content"> = {
   arguments: "",
   output: "",
   approve: false,
-  deleted: false
+  phase: null,
+  deleted: false,
+  deletedAt: null
 }
 
 /** An item of a client's `conversation.item.create`. */
@@ -157,8 +182,9 @@ export const callerSpeech = (id: string, audio: Uint8Array, durationMs: number):
 })
 
 /** A message that a response begins; its content comes later. */
-export const answer = (id: string, responseId: string): Item => ({
+export const answer = (id: string, responseId: string, phase: Item["phase"]): Item => ({
   ...EMPTY,
+  phase,
   id,
   type: "message",
   role: "assistant",
@@ -180,39 +206,68 @@ export const functionCall = (id: string, responseId: string, name: string, callI
   callId
 })
 
-/** The audio of an assistant's message, by content index. */
-export const outputAudio = (item: Item, contentIndex = 0): OutputAudio | undefined => {
-  const part = item.content[contentIndex]
-  return part?.type === "output_audio" ? part : undefined
+/** Audio of which nothing was sent yet. */
+export const speech = (clip: Uint8Array): OutputAudio => ({
+  type: "output_audio",
+  clip,
+  generatedMs: 0,
+  sentFrom: Number.NaN,
+  sentUntil: Number.NaN,
+  playsFrom: Number.NaN,
+  keptMs: null,
+  cutAt: null,
+  cutBy: null,
+  transcript: "",
+  spoken: ""
+})
+
+/** The audio of an assistant's message, wherever in its content. */
+export const outputAudio = (item: Item): OutputAudio | undefined =>
+  item.content.find((part): part is OutputAudio => part.type === "output_audio")
+
+/** Ms of an item's audio that the model believes was heard: all that was generated, unless it was cut or deleted. */
+export const believedMs = (item: Item): number => {
+  const audio = outputAudio(item)
+  return audio === undefined || item.deleted ? 0 : (audio.keptMs ?? audio.generatedMs)
 }
 
-/** Cuts what the model remembers of an item to `audioEndMs`. `lengthCode`: the code of the too-long error (protocols.md G.2, 13). */
-export const truncate = (
+/** The bytes sent for an item so far, mu-law: a view of its clip. */
+export const generated = (item: Item): Uint8Array => {
+  const audio = outputAudio(item)
+  return audio?.clip.subarray(0, Math.round(audio.generatedMs * 8)) ?? NO_BYTES
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** Why what the model remembers of an item cannot be cut to `audioEndMs`. `lengthCode`: the code of the too-long error (protocols.md G.2, 13). */
+export const cannotTruncate = (
   item: Item,
   contentIndex: number,
   audioEndMs: number,
   lengthCode: string | null
 ): Failure | undefined => {
-  const audio = outputAudio(item, contentIndex)
-  if (item.role !== "assistant") {
+  const part = item.content[contentIndex]
+  if (item.role !== "assistant" || (part !== undefined && part.type !== "output_audio")) {
     return invalidValue("item_id", "Only model output audio messages can be truncated.")
   }
-  if (audio === undefined) {
-    return item.content[contentIndex] === undefined
-      ? invalidValue("content_index", `Content index ${contentIndex} is out of range.`)
-      : invalidValue("item_id", "Only model output audio messages can be truncated.")
+  if (part === undefined) return invalidValue("content_index", `Content index ${contentIndex} is out of range.`)
+  const lengthMs = Math.floor(part.keptMs ?? part.generatedMs)
+  if (audioEndMs <= lengthMs) return undefined
+  return {
+    code: lengthCode,
+    message: `Audio content of ${lengthMs}ms is already shorter than ${audioEndMs}ms`,
+    param: lengthCode === null ? null : "audio_end_ms"
   }
-  const lengthMs = Math.floor(audio.keptMs ?? audio.generatedMs)
-  if (audioEndMs > lengthMs) {
-    return {
-      code: lengthCode,
-      message: `Audio content of ${lengthMs}ms is already shorter than ${audioEndMs}ms`,
-      param: lengthCode === null ? null : "audio_end_ms"
-    }
-  }
+}
+
+/** Cuts what the model remembers of an item's audio. */
+export const truncate = (item: Item, audioEndMs: number, by: "client" | "server", at: number): void => {
+  const audio = outputAudio(item)
+  if (audio === undefined) return
   audio.keptMs = audioEndMs
+  audio.cutBy = by
+  audio.cutAt = at
   audio.transcript = null
-  return undefined
 }
 
 /** An item as events carry it; audio bytes only for `conversation.item.retrieved`. */
@@ -229,7 +284,8 @@ export const wire = (item: Item, encode?: (clip: Uint8Array, bytes: number) => s
       break
   }
   const content = item.content.map((part) => wireContent(part, encode))
-  return { ...base, type: "message", role: item.role, content } as ItemWire
+  const phase = item.phase === null ? {} : { phase: item.phase }
+  return { ...base, type: "message", role: item.role, content, ...phase } as ItemWire
 }
 
 const wireContent = (

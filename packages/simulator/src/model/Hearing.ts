@@ -8,6 +8,7 @@
 import * as Base64 from "../Base64.ts"
 import type { Agenda } from "./Agenda.ts"
 import * as Conversation from "./Conversation.ts"
+import type { Take } from "./Faults.ts"
 import * as Received from "./Received.ts"
 import type { Body } from "./ServerEvent.ts"
 import type { Config } from "./Session.ts"
@@ -33,8 +34,11 @@ export interface Host {
   readonly insert: (item: Conversation.Item, before: (previousId: string | null) => void) => void
   readonly onSpeechStarted: (itemId: string, startMs: number, detectedMs: number) => void
   readonly onSpeechStopped: (itemId: string, endMs: number) => void
-  /** The text of an utterance, or undefined when its transcription fails; and how long it takes. */
-  readonly transcription: (speech: Speech) => { readonly text: string | undefined; readonly afterMs: number }
+  readonly take: Take
+  /** An item that was deleted is transcribed all the same. */
+  readonly transcribesDeleted: boolean
+  /** The text of an utterance, and how long its transcription takes. */
+  readonly transcription: (speech: Speech) => { readonly text: string; readonly afterMs: number }
 }
 
 export interface Hearing {
@@ -50,6 +54,8 @@ export interface Hearing {
   readonly clear: () => void
   /** Nobody spoke for `idle_timeout_ms`: commits an empty item. False while somebody speaks. */
   readonly timeOut: () => boolean
+  /** Takes the audio of now for speech, for `ms` or for ever. Nothing while somebody speaks. */
+  readonly imagine: (ms: number | undefined) => void
 }
 
 export const make = (host: Host, initial: Config): Hearing => {
@@ -59,6 +65,7 @@ export const make = (host: Host, initial: Config): Hearing => {
   let { format, transcription } = initial.audio.input
   let bufferStartMs = 0
   let speechItemId: string | undefined
+  let forgetsTurn = false
   let utterances = 0
   let scratch = new Uint8Array(1_024)
 
@@ -79,6 +86,7 @@ export const make = (host: Host, initial: Config): Hearing => {
   }
 
   const speechStarted = (startMs: number, detectedMs: number) => {
+    forgetsTurn = host.take("TurnForgotten") !== undefined
     speechItemId = newId("item")
     emit({
       type: "input_audio_buffer.speech_started",
@@ -91,6 +99,7 @@ export const make = (host: Host, initial: Config): Hearing => {
   const speechStopped = (startMs: number, endMs: number) => {
     const itemId = speechItemId ?? newId("item")
     speechItemId = undefined
+    if (forgetsTurn) return
     emit({ type: "input_audio_buffer.speech_stopped", item_id: itemId, audio_end_ms: Math.round(endMs) })
     commit(itemId, startMs, endMs)
     host.onSpeechStopped(itemId, endMs)
@@ -128,12 +137,15 @@ export const make = (host: Host, initial: Config): Hearing => {
   }
 
   const transcribe = (item: Conversation.Item, speech: Speech) => {
-    const { text: transcript, afterMs } = host.transcription(speech)
+    const { text, afterMs } = host.transcription(speech)
+    if (host.take("TranscriptionMissing") !== undefined) return
+    const transcript = host.take("TranscriptionEmpty") === undefined ? text : ""
+    const fails = host.take("TranscriptionFailed") !== undefined
     const byDuration = transcription?.model === "whisper-1"
     const at = { item_id: item.id, content_index: 0 }
     const run = () => {
-      if (item.deleted) return
-      if (transcript === undefined) {
+      if (item.deleted && !host.transcribesDeleted) return
+      if (fails) {
         const error = { type: "server_error", code: "transcription_failed", message: "Input transcription failed." }
         return emit({ type: "conversation.item.input_audio_transcription.failed", ...at, error })
       }
@@ -159,7 +171,12 @@ export const make = (host: Host, initial: Config): Hearing => {
             }
       })
     }
-    agenda.add({ at: host.now() + afterMs, owner: "transcription", piece: false, run })
+    agenda.add({
+      at: host.now() + (host.take("TranscriptionLate")?.ms ?? afterMs),
+      owner: "transcription",
+      piece: false,
+      run
+    })
   }
 
   return {
@@ -178,6 +195,21 @@ export const make = (host: Host, initial: Config): Hearing => {
       speechItemId = undefined
       bufferStartMs = vad.positionMs()
       emit({ type: "input_audio_buffer.cleared" })
+    },
+    imagine: (ms) => {
+      if (vad.speaking() || speechItemId !== undefined) return
+      const startMs = vad.positionMs()
+      speechStarted(startMs, startMs)
+      const itemId = speechItemId
+      if (ms === undefined) return
+      agenda.add({
+        at: host.now() + ms,
+        owner: "imagined",
+        piece: false,
+        run: () => {
+          if (speechItemId === itemId) speechStopped(startMs, vad.positionMs())
+        }
+      })
     },
     timeOut: () => {
       if (vad.speaking()) return false

@@ -13,8 +13,11 @@ import type { Part, Plan } from "./Brain.ts"
 import type { Choices, Pace, Range } from "./Choices.ts"
 import type { AudioFormat } from "./ClientEvent.ts"
 import * as Conversation from "./Conversation.ts"
-import type { Fault } from "./Fault.ts"
-import type { Body, ResponseStatus, ResponseWire, StatusDetails, Usage } from "./ServerEvent.ts"
+import * as Encoding from "./Encoding.ts"
+import type { Take } from "./Faults.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Body, ResponseStatus, ResponseWire, StatusDetails } from "./ServerEvent.ts"
+import * as Usage from "./Usage.ts"
 
 export type Phase = "requested" | "active" | "cancelling" | "done"
 
@@ -29,17 +32,7 @@ export interface Settings {
   /** Asked when the response begins. */
   readonly plan: () => Plan
   /** Input tokens, asked when the response begins. */
-  readonly input: () => InputTokens
-  readonly failed: Extract<Fault, { readonly _tag: "ResponseFailed" }> | undefined
-  readonly incomplete: Extract<Fault, { readonly _tag: "ResponseIncomplete" }> | undefined
-  readonly slow: Extract<Fault, { readonly _tag: "ResponseSlow" }> | undefined
-}
-
-export interface InputTokens {
-  readonly text: number
-  readonly audio: number
-  readonly cachedText: number
-  readonly cachedAudio: number
+  readonly input: () => Usage.InputTokens
 }
 
 export interface Host {
@@ -50,9 +43,12 @@ export interface Host {
   readonly random: Random
   readonly now: () => number
   readonly newId: (prefix: string) => string
+  readonly take: Take
   readonly emit: (event: Body) => void
   /** One delta of audio, in the response's format. The payload may be a view of a clip. */
   readonly emitAudio: (place: AudioPlace, payload: Uint8Array) => void
+  /** When audio of `ms` that is sent now can be played at the earliest: after what was sent before. Ms. */
+  readonly playsFrom: (ms: number) => number
   readonly onDone: (response: Response, audioMs: number) => void
 }
 
@@ -67,8 +63,9 @@ export interface Response {
   readonly id: string
   readonly outOfBand: boolean
   readonly phase: () => Phase
-  /** Cancels a running response; one that was only requested is cancelled as soon as it begins. */
-  readonly cancel: (reason: "turn_detected" | "client_cancelled") => void
+  /** Cancels a running response; one that was only requested is cancelled as soon as it begins. False where nothing comes of it. */
+  readonly cancel: (reason: "turn_detected" | "client_cancelled") => boolean
+  readonly output: ReadonlyArray<Conversation.Item>
   readonly owns: (itemId: string) => boolean
 }
 
@@ -77,25 +74,7 @@ type Open = {
   readonly outputIndex: number
   /** The audio or text part of a message; a call has none. */
   readonly part: Conversation.Content | undefined
-}
-
-/** Audio of a clip in a format: a G.711 byte is three 16-bit samples at 24 kHz. A view of the clip where nothing is to be converted. */
-export const convert = (clip: Uint8Array, from: number, to: number, format: AudioFormat): Uint8Array => {
-  if (format.type === "audio/pcmu") return clip.subarray(from, to)
-  if (format.type === "audio/pcma") return clip.slice(from, to).map((byte) => G711.MULAW_TO_ALAW[byte] ?? 0)
-  const pcm = new Uint8Array((to - from) * 6)
-  let previous = G711.decodeByte(clip[Math.max(0, from - 1)] ?? G711.SILENCE)
-  for (let i = from; i < to; i++) {
-    const next = G711.decodeByte(clip[i] ?? G711.SILENCE)
-    for (let third = 1; third <= 3; third++) {
-      const sample = Math.round(previous + ((next - previous) * third) / 3)
-      const at = (i - from) * 6 + (third - 1) * 2
-      pcm[at] = sample
-      pcm[at + 1] = sample >> 8
-    }
-    previous = next
-  }
-  return pcm
+  readonly contentIndex: number
 }
 
 export const start = (host: Host, settings: Settings): Response => {
@@ -105,19 +84,29 @@ export const start = (host: Host, settings: Settings): Response => {
   let phase: Phase = "requested"
   let cancelled: "turn_detected" | "client_cancelled" | undefined
   let open: Open | undefined
-  let input: InputTokens = { text: 0, audio: 0, cachedText: 0, cachedAudio: 0 }
+  let input: Usage.InputTokens = { text: 0, audio: 0, cachedText: 0, cachedAudio: 0 }
+  const failed = host.take("ResponseFailed")
+  const incomplete = host.take("ResponseIncomplete")
+  const hangs = host.take("ResponseHangs")
+  const slow = host.take("ResponseSlow")
+  const bursts = host.take("ResponseBursts")
+  const deltas = host.take("ResponseDeltas")
+  let oddDeltas = deltas === undefined ? 0 : (deltas.count ?? 1)
+  let audioSecond = host.take("ResponseAudioSecond") !== undefined
+  const modality =
+    settings.modality === "audio" && host.take("ResponseAsText") !== undefined ? "text" : settings.modality
   let lastTextSent = 0
 
   const between = ([minimum, maximum]: Range) => minimum + random.next() * (maximum - minimum)
 
-  const wire = (status: ResponseStatus, details: StatusDetails | null, usage: Usage | null): ResponseWire => ({
+  const wire = (status: ResponseStatus, details: StatusDetails | null, usage: ResponseWire["usage"]): ResponseWire => ({
     id,
     object: "realtime.response",
     status,
     status_details: details,
     output: output.map((item) => Conversation.wire(item)),
     conversation_id: settings.outOfBand ? null : host.conversation.id,
-    output_modalities: [settings.modality],
+    output_modalities: [modality],
     max_output_tokens: settings.maxOutputTokens,
     audio: { output: { format: settings.format, voice: settings.voice } },
     metadata: settings.metadata,
@@ -144,50 +133,81 @@ export const start = (host: Host, settings: Settings): Response => {
 
   const place = ({ item, outputIndex }: Open) => ({ response_id: id, item_id: item.id, output_index: outputIndex })
 
-  const openPart = (part: Part, outputIndex: number) => {
+  const partName = choices.partNames === "output" ? { audio: "output_audio", text: "output_text" } : PART_NAMES
+
+  const openContent = (item: Conversation.Item, outputIndex: number, part: Conversation.Content): number => {
+    const contentIndex = item.content.push(part) - 1
+    const isText = part.type === "output_text"
+    host.emit({
+      type: "response.content_part.added",
+      response_id: id,
+      item_id: item.id,
+      output_index: outputIndex,
+      content_index: contentIndex,
+      part: isText ? { type: partName.text, text: "" } : { type: partName.audio, transcript: "" }
+    } as Body)
+    return contentIndex
+  }
+
+  const openPart = (part: Part, outputIndex: number, isLast: boolean) => {
     const item =
       part._tag === "Say"
-        ? Conversation.answer(host.newId("item"), id)
-        : Conversation.functionCall(host.newId("item"), id, part.name, part.callId ?? host.newId("call"))
+        ? Conversation.answer(itemId(), id, choices.phases ? (isLast ? "final_answer" : "commentary") : null)
+        : functionCall(part)
     if (!settings.outOfBand) host.conversation.insert(item)
     output.push(item)
     lastTextSent = 0
-    const content: Conversation.Content | undefined =
-      part._tag !== "Say"
-        ? undefined
-        : settings.modality === "text"
-          ? { type: "output_text", text: "" }
-          : { type: "output_audio", clip: part.clip.audio, generatedMs: 0, keptMs: null, transcript: "", spoken: "" }
-    open = { item, outputIndex, part: content }
+    open = { item, outputIndex, part: undefined, contentIndex: 0 }
     emitItem("added", open)
-    if (content === undefined) return
-    item.content.push(content)
-    host.emit({
-      type: "response.content_part.added",
-      ...place(open),
-      content_index: 0,
-      part: content.type === "output_text" ? { type: "text", text: "" } : { type: "audio", transcript: "" }
-    })
+    if (part._tag !== "Say") return
+    const content: Conversation.Content =
+      modality === "text" ? { type: "output_text", text: "" } : Conversation.speech(part.clip.audio)
+    if (audioSecond && modality === "audio") {
+      audioSecond = false
+      open = { item, outputIndex, part: { type: "output_text", text: "" }, contentIndex: 0 }
+      openContent(item, outputIndex, { type: "output_text", text: "" })
+      closeContent(open)
+    }
+    open = { item, outputIndex, part: content, contentIndex: openContent(item, outputIndex, content) }
   }
 
-  const closePart = (status: "completed" | "incomplete") => {
-    if (open === undefined) return
-    const closing = open
-    open = undefined
-    const at = { ...place(closing), content_index: 0 }
-    const { item, part } = closing
-    item.status = status
+  const itemId = (): string =>
+    host.take("ItemIdRepeated") === undefined
+      ? host.newId("item")
+      : (host.conversation.items.findLast((item) => item.responseId !== null)?.id ?? host.newId("item"))
+
+  const functionCall = (part: Extract<Part, { readonly _tag: "Call" }>): Conversation.Item => {
+    const odd = host.take("CallOdd", (fault) => fault.how !== "huge")
+    const before = host.conversation.items.findLast((item) => item.type === "function_call")
+    const callId = odd?.how === "repeatedId" ? before?.callId : part.callId
+    const name = odd?.how === "unnamed" ? "" : part.name
+    return Conversation.functionCall(itemId(), id, name, callId ?? host.newId("call"))
+  }
+
+  const closeContent = ({ item, outputIndex, part, contentIndex }: Open) => {
+    const at = { response_id: id, item_id: item.id, output_index: outputIndex, content_index: contentIndex }
     if (part?.type === "output_audio") {
       const events: Array<Body> = [
         { type: "response.output_audio.done", ...at },
         { type: "response.output_audio_transcript.done", ...at, transcript: part.spoken }
       ]
       for (const event of choices.audioDoneFirst ? events : events.reverse()) host.emit(event)
-      host.emit({ type: "response.content_part.done", ...at, part: { type: "audio", transcript: part.spoken } })
+      const told = { type: partName.audio, transcript: part.spoken }
+      host.emit({ type: "response.content_part.done", ...at, part: told } as Body)
     } else if (part?.type === "output_text") {
       host.emit({ type: "response.output_text.done", ...at, text: part.text })
-      host.emit({ type: "response.content_part.done", ...at, part: { type: "text", text: part.text } })
-    } else {
+      host.emit({ type: "response.content_part.done", ...at, part: { type: partName.text, text: part.text } } as Body)
+    }
+  }
+
+  const closePart = (status: "completed" | "incomplete") => {
+    if (open === undefined) return
+    const closing = open
+    open = undefined
+    const { item } = closing
+    item.status = status
+    if (item.type === "message") closeContent(closing)
+    else {
       host.emit({
         type: "response.function_call_arguments.done",
         ...place(closing),
@@ -204,15 +224,21 @@ export const start = (host: Host, settings: Settings): Response => {
     closePart("incomplete")
     phase = "done"
     const told = status === "failed" ? false : status === "cancelled" ? choices.usageOfCancelled : true
-    host.emit({ type: "response.done", response: wire(status, details, told ? usage(input, output) : null) })
-    host.onDone(response, audioMs(output))
+    host.emit({ type: "response.done", response: wire(status, details, told ? Usage.of(input, output) : null) })
+    host.onDone(response, Usage.audioMs(output))
   }
 
-  const step = (at: number, run: () => void, piece = false) => agenda.add({ at, owner: id, piece, run })
+  const step = (at: number, run: () => void, piece = false) =>
+    agenda.add({
+      at: bursts === undefined ? at : Math.ceil(at / bursts.everyMs) * bursts.everyMs,
+      owner: id,
+      piece,
+      run
+    })
 
   const sendText = (text: string) => {
     if (open === undefined || text === "") return
-    const at = { ...place(open), content_index: 0, delta: text }
+    const at = { ...place(open), content_index: open.contentIndex, delta: text }
     if (open.part?.type === "output_text") {
       open.part.text += text
       host.emit({ type: "response.output_text.delta", ...at })
@@ -225,8 +251,18 @@ export const start = (host: Host, settings: Settings): Response => {
 
   const sendAudio = (from: number, to: number) => {
     if (open?.part?.type !== "output_audio") return
-    open.part.generatedMs = to / G711.BYTES_PER_MS
-    host.emitAudio({ ...place(open), content_index: 0 }, convert(open.part.clip, from, to, settings.format))
+    const { part, contentIndex } = open
+    const playsFrom = host.playsFrom((to - from) / G711.BYTES_PER_MS)
+    if (Number.isNaN(part.sentFrom)) {
+      part.sentFrom = host.now()
+      part.playsFrom = playsFrom
+    }
+    part.sentUntil = host.now()
+    part.generatedMs = to / G711.BYTES_PER_MS
+    host.emitAudio(
+      { ...place(open), content_index: contentIndex },
+      Encoding.convert(part.clip, from, to, settings.format)
+    )
   }
 
   const sendArguments = (delta: string) => {
@@ -251,9 +287,10 @@ export const start = (host: Host, settings: Settings): Response => {
     const words = text.match(/\s*\S+/g) ?? []
     const total = Math.min(audio.length, limit)
     let sent = 0
-    while (sent < total) {
+    while (sent < total || oddDeltas > 0) {
       const from = sent
-      const to = Math.min(total, from + Math.max(1, Math.round(between(host.pace.deltaMs) * G711.BYTES_PER_MS)))
+      const size = Math.max(1, Math.round(between(host.pace.deltaMs) * G711.BYTES_PER_MS))
+      const to = Math.min(total, from + (oddDeltas-- > 0 ? (deltas?.bytes ?? size) : size))
       const ahead = Math.min(1, (to / audio.length) * 1.25 + 0.1)
       const count = Math.ceil(words.length * ahead)
       at += ((to - from) / G711.BYTES_PER_MS / speed) * (0.6 + 0.8 * random.next())
@@ -283,30 +320,36 @@ export const start = (host: Host, settings: Settings): Response => {
     return at
   }
 
+  const huge = (args: string): string => {
+    const odd = host.take("CallOdd", (fault) => fault.how === "huge")
+    return odd === undefined ? args : args + " ".repeat(odd.chars ?? 200_000)
+  }
+
   const schedulePlan = (plan: Plan) => {
-    const speed = settings.slow?.speed ?? between(host.pace.speed)
-    const stop = interruption(settings, plan)
-    let left = stop?.bytes ?? Infinity
+    const speed = slow?.speed ?? between(host.pace.speed)
+    const stop = Outcome.of(plan, failed, incomplete, settings.maxOutputTokens)
+    let left = hangs === undefined ? (stop?.bytes ?? Infinity) : Outcome.bytesOf(plan, hangs.part)
     let at = host.now() + (plan.thinkMs ?? between(host.pace.thinkMs))
     for (const [outputIndex, part] of plan.parts.entries()) {
       if (left <= 0) break
-      step(at, () => openPart(part, outputIndex))
-      if (part._tag === "Call") at = schedulePieces(part.arguments, at, sendArguments)
-      else if (settings.modality === "text") at = schedulePieces(part.clip.text, at, sendText)
-      else {
-        at = scheduleClip(part, at, speed, left)
-        left -= part.clip.audio.length
-        if (left < 0) break
-      }
+      step(at, () => openPart(part, outputIndex, outputIndex === plan.parts.length - 1))
+      const share = Math.min(1, left / Outcome.weight(part))
+      const some = (text: string) => text.slice(0, Math.floor(text.length * share))
+      if (part._tag === "Call") at = schedulePieces(some(huge(part.arguments)), at, sendArguments)
+      else if (modality === "text") at = schedulePieces(some(part.clip.text), at, sendText)
+      else at = scheduleClip(part, at, speed, left)
+      left -= Outcome.weight(part)
+      if (left < 0) break
       at += 1 + 4 * random.next()
       step(at, () => closePart("completed"))
     }
+    if (hangs !== undefined) return
     at += 1 + 9 * random.next()
     step(at, () => (stop === undefined ? finish("completed", null) : finish(stop.status, stop.details)))
   }
 
   const begin = () => {
-    if (settings.failed?.unannounced === true) return finish("failed", failure(settings.failed))
+    if (failed?.unannounced === true) return finish("failed", Outcome.failure(failed))
     phase = "active"
     input = settings.input()
     host.emit({ type: "response.created", response: wire("in_progress", null, null) })
@@ -314,31 +357,39 @@ export const start = (host: Host, settings: Settings): Response => {
     schedulePlan(settings.plan())
   }
 
+  const cutOff = (reason: "turn_detected" | "client_cancelled") => {
+    const steps = agenda.remove(id)
+    const pieces = steps.slice(
+      0,
+      steps.findIndex((step) => !step.piece)
+    )
+    let at = host.now()
+    for (const { run } of pieces.slice(0, choices.lateDeltas)) {
+      at += 2 + 12 * random.next()
+      agenda.add({ at, owner: id, piece: true, run })
+    }
+    const details: StatusDetails = { type: "cancelled", reason }
+    if (at === host.now()) finish("cancelled", details)
+    else agenda.add({ at: at + 1, owner: id, piece: false, run: () => finish("cancelled", details) })
+  }
+
   const response: Response = {
     id,
     outOfBand: settings.outOfBand,
-    phase: () => phase,
+    phase: () => (phase === "requested" && cancelled !== undefined ? "cancelling" : phase),
+    output,
     owns: (itemId) => output.some((item) => item.id === itemId),
     cancel: (reason) => {
       if (phase === "requested") {
         cancelled = reason
-        return
+        return true
       }
-      if (phase !== "active") return
+      if (phase !== "active" || hangs?.deaf === true || host.take("CancelIgnored") !== undefined) return false
       phase = "cancelling"
-      const steps = agenda.remove(id)
-      const pieces = steps.slice(
-        0,
-        steps.findIndex((step) => !step.piece)
-      )
-      let at = host.now()
-      for (const { run } of pieces.slice(0, choices.lateDeltas)) {
-        at += 2 + 12 * random.next()
-        step(at, run, true)
-      }
-      const details: StatusDetails = { type: "cancelled", reason }
-      if (at === host.now()) finish("cancelled", details)
-      else step(at + 1, () => finish("cancelled", details))
+      const slow = host.take("CancelSlow")
+      if (slow === undefined) cutOff(reason)
+      else agenda.add({ at: host.now() + slow.ms, owner: id, piece: false, run: () => cutOff(reason) })
+      return true
     }
   }
 
@@ -346,63 +397,4 @@ export const start = (host: Host, settings: Settings): Response => {
   return response
 }
 
-interface Interruption {
-  /** Audio generated before it. */
-  readonly bytes: number
-  readonly status: "failed" | "incomplete"
-  readonly details: StatusDetails
-}
-
-const interruption = (settings: Settings, plan: Plan): Interruption | undefined => {
-  const total = plan.parts.reduce((sum, part) => sum + (part._tag === "Say" ? part.clip.audio.length : 0), 0)
-  if (settings.failed !== undefined) {
-    const bytes = Math.floor(total * (settings.failed.part ?? 0.5))
-    return { bytes, status: "failed", details: failure(settings.failed) }
-  }
-  if (settings.incomplete !== undefined) {
-    const details: StatusDetails = { type: "incomplete", reason: settings.incomplete.reason }
-    return { bytes: Math.floor(total * (settings.incomplete.part ?? 0.5)), status: "incomplete", details }
-  }
-  const bytes = settings.maxOutputTokens === "inf" ? Infinity : settings.maxOutputTokens * 50 * G711.BYTES_PER_MS
-  return bytes >= total
-    ? undefined
-    : { bytes, status: "incomplete", details: { type: "incomplete", reason: "max_output_tokens" } }
-}
-
-const failure = (fault: Extract<Fault, { readonly _tag: "ResponseFailed" }>): StatusDetails => ({
-  type: "failed",
-  error: {
-    type: fault.code.endsWith("quota") ? "insufficient_quota" : "server_error",
-    code: fault.code,
-    message: fault.message ?? "The server had an error while processing your request. Sorry about that!"
-  }
-})
-
-const audioMs = (output: ReadonlyArray<Conversation.Item>): number =>
-  output.reduce((sum, item) => sum + (Conversation.outputAudio(item)?.generatedMs ?? 0), 0)
-
-const usage = (input: InputTokens, output: ReadonlyArray<Conversation.Item>): Usage => {
-  let text = 0
-  for (const item of output) {
-    text += Conversation.textTokens(item.name) + Conversation.textTokens(item.arguments)
-    for (const part of item.content) {
-      if (part.type === "output_audio") text += Conversation.textTokens(part.spoken)
-      if (part.type === "output_text") text += Conversation.textTokens(part.text)
-    }
-  }
-  const audio = Math.ceil(audioMs(output) / 50)
-  const inputTokens = input.text + input.audio
-  return {
-    total_tokens: inputTokens + text + audio,
-    input_tokens: inputTokens,
-    output_tokens: text + audio,
-    input_token_details: {
-      text_tokens: input.text,
-      audio_tokens: input.audio,
-      image_tokens: 0,
-      cached_tokens: input.cachedText + input.cachedAudio,
-      cached_tokens_details: { text_tokens: input.cachedText, audio_tokens: input.cachedAudio, image_tokens: 0 }
-    },
-    output_token_details: { text_tokens: text, audio_tokens: audio }
-  }
-}
+const PART_NAMES = { audio: "audio", text: "text" } as const

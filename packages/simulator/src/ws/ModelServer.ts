@@ -140,7 +140,8 @@ const serve = (
 
   const send = (output: SimModel.Output) => {
     if (output._tag === "SendText") {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(output.text)
+      if (webSocket.readyState === webSocket.OPEN)
+        webSocket.send(output.binary === true ? Buffer.from(output.text) : output.text)
     } else if (output._tag === "CloseSocket") {
       if (output.code === 1006) webSocket.terminate()
       else webSocket.close(output.code, output.reason)
