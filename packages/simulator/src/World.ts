@@ -6,23 +6,23 @@
  * its webhook arrived.
  *
  * Invariants
- * 1. One seed and the same options give the same call, event for event.
+ * 1. One seed and the same options give the same call, event for event, on either wire.
  * 2. Messages of one connection arrive in the order they were sent.
+ * 3. When the machine has ended the host lets go of every socket: both peers learn that it is closed.
  */
 
-import { type Agent, Call, type Command, type Event, OpenAI, Prices, Twilio } from "@offhook/core"
+import { type Agent, Call, type Command, type Event, Level, OpenAI, Prices, Twilio } from "@offhook/core"
+import * as Base64 from "./Base64.ts"
 import type * as Caller from "./Caller.ts"
 import * as Line from "./Line.ts"
 import type * as Brain from "./model/Brain.ts"
+import type { Moment, NetworkFault, Peer } from "./NetworkFault.ts"
 import * as Random from "./Random.ts"
 import * as SimCarrier from "./SimCarrier.ts"
 import * as SimModel from "./SimModel.ts"
+import * as Schedule from "./world/Schedule.ts"
 
-/** One way, ms; a round trip is twice the delay and about once the jitter. */
-export interface Network {
-  readonly delay: number
-  readonly jitter: number
-}
+export type Network = Line.Network
 
 /** The state machine that takes the call; `Call` of the core, or one that a test has changed. */
 export interface Machine {
@@ -32,87 +32,151 @@ export interface Machine {
   readonly isEnded: (state: Call.State) => boolean
 }
 
+type ModelOptions = Partial<Omit<SimModel.Options, "brain" | "direct" | "seed">>
+
 export interface Options {
   readonly seed: number | string
   readonly agent: Agent.Agent
   readonly script: Caller.CallerScript
   readonly brain: Brain.Brain
+  /** Both directions between the host and a peer; a round trip is twice the delay and about once the jitter. */
   readonly carrierLine?: Network
   readonly modelLine?: Network
+  /** Single directions, instead. */
+  readonly lines?: Partial<Record<"fromCarrier" | "fromModel" | "toCarrier" | "toModel", Network>>
   readonly machine?: Machine
   /** How audio travels between host and peers: in the text of both wires (the default), or as bytes, which is faster. */
   readonly wire?: "text" | "direct"
-  readonly carrier?: Partial<Omit<SimCarrier.Options, "random" | "script" | "webhookUrl">>
-  readonly model?: Partial<Omit<SimModel.Options, "brain" | "seed">>
+  readonly carrier?: Partial<Omit<SimCarrier.Options, "direct" | "random" | "script" | "webhookUrl">>
+  /** Of every session, or of each. */
+  readonly model?: ModelOptions | ((session: number) => ModelOptions)
+  readonly network?: ReadonlyArray<NetworkFault>
+  readonly host?: Host
   /** The server has the carrier's REST side; without it a call ends by closing the stream. */
   readonly rest?: boolean
-  /** What a tool answers and after how long; undefined: never. */
-  readonly tool?: (name: string, args: string) => { readonly output: string; readonly afterMs: number } | undefined
+  /** What a tool answers and after how long; several: it answers again. Nothing: it never answers. */
+  readonly tool?: (name: string, args: string) => ToolAnswer | ReadonlyArray<ToolAnswer> | undefined
   /** Called with each event the core was given and what it answered. */
   readonly onStep?: (event: Event, commands: ReadonlyArray<Command>, state: Call.State) => void
 }
 
-/** What a command was, and when it was given, ms since the call was placed. */
-export interface Given {
+export interface ToolAnswer {
+  readonly output: string
+  readonly afterMs: number
+}
+
+/** What the host does worse than it could; plain JSON data. */
+export interface Host {
+  /** `TimeAdvanced` comes up to this many ms late, seeded. */
+  readonly timersLateMs?: number
+  /** The grain of the clock that stamps events, ms: 1 by default. Events of one grain have the same time. */
+  readonly clockMs?: number
+  /** Somebody wants the call to end: at a time since the call was placed, or when the machine has had so many events. */
+  readonly ends?: ReadonlyArray<
+    { readonly by: "operator" | "shutdown" } & ({ readonly atMs: number } | { readonly after: number })
+  >
+}
+
+/** A socket was closed: by whom, as soon as that side did it. */
+export interface Closing {
   readonly at: number
-  readonly command: Command
+  readonly peer: Peer
+  /** Which stream or session. */
+  readonly index: number
+  readonly by: "host" | "network" | "peer"
+  readonly code: number
 }
 
 export interface World {
   readonly carrier: SimCarrier.SimCarrier
   /** Sessions of the call, from 0. */
   readonly models: ReadonlyArray<SimModel.SimModel>
-  readonly given: ReadonlyArray<Given>
-  /** The commands `Call.initial` began with. */
+  /** Only grows. A socket that both sides close is there twice. */
+  readonly closings: ReadonlyArray<Closing>
+  /** The commands that the machine began with. */
   readonly first: ReadonlyArray<Command>
   readonly config: Agent.Config
   readonly state: () => Call.State | undefined
   readonly now: () => number
+  /** When the webhook arrived: 0 of the call's own time. Undefined before. */
+  readonly admittedAt: () => number | undefined
   /** Puts an event of the host's own into the call, now: e.g. `EndRequested`. */
   readonly inject: (event: (at: number) => Event) => void
-  /**
-   * Runs until nothing is left to happen, or until `ms`: whether nothing is. Throws when more than `most` things happen:
-   * a livelock.
-   */
-  readonly run: (ms?: number, most?: number) => boolean
+  /** Runs until nothing is left to happen, or until `ms`. Throws when more than `most` things happen: a livelock. */
+  readonly run: (ms?: number, most?: number) => void
 }
+
+/** Things that happen at the same moment: a minute's frames that come out of a stall are far less. */
+const mostAtOnce = 50_000
 
 const streamUrl = "ws://127.0.0.1/media-stream"
 
+/** A connection between the host and a peer. */
+interface Socket {
+  readonly peer: Peer
+  readonly index: number
+  status: "closed" | "open" | "opening"
+  /** Messages that the host received. */
+  received: number
+  /** Nothing that is sent from now on arrives. */
+  isLost: boolean
+  /** Nor does what is on its way. */
+  isDropped: boolean
+  /** The peer sends nothing any more. */
+  isMute: boolean
+  /** The peer knows that it is closed, or is about to. */
+  isOver: boolean
+}
+
 export const make = (options: Options): World => {
   const machine: Machine = options.machine ?? Call
+  const direct = options.wire === "direct"
   const random = Random.make(options.seed)
   const line = (name: string, network: Network | undefined): Line.Line =>
     network === undefined ? Line.instant : Line.make({ ...network, random: random.split(name) })
-  const fromCarrier = line("from carrier", options.carrierLine)
-  const toCarrier = line("to carrier", options.carrierLine)
-  const fromModel = line("from model", options.modelLine)
-  const toModel = line("to model", options.modelLine)
+  const { carrierLine, lines = {}, modelLine } = options
+  const from: Record<Peer, Line.Line> = {
+    carrier: line("from carrier", lines.fromCarrier ?? carrierLine),
+    model: line("from model", lines.fromModel ?? modelLine)
+  }
+  const to: Record<Peer, Line.Line> = {
+    carrier: line("to carrier", lines.toCarrier ?? carrierLine),
+    model: line("to model", lines.toModel ?? modelLine)
+  }
+  const { clockMs = 1, ends = [], timersLateMs = 0 } = options.host ?? {}
+  const lateness = random.split("timers")
+  const faults = options.network ?? []
   const config: Agent.Config = { agent: options.agent, prices: Prices.table }
   const carrier = SimCarrier.make({
     ...options.carrier,
     webhookUrl: "http://127.0.0.1/incoming-call",
     random: random.split("carrier"),
-    script: options.script
+    script: options.script,
+    direct
   })
   const models: Array<SimModel.SimModel> = []
-  const given: Array<Given> = []
+  const sockets: Record<Peer, Array<Socket>> = { carrier: [], model: [] }
+  const closings: Array<Closing> = []
+  const schedule = Schedule.make()
+  const levelsOfSilence = new Map<Uint8Array, string>()
   let first: ReadonlyArray<Command> = []
   let state: Call.State | undefined
   let admittedAt = 0
-  let streamSid: string | null = null
+  /** As their `start` named them. */
+  const streamSids: Array<string> = []
   let time = 0
-  let sequence = 0
-  const agenda: Array<{ readonly at: number; readonly order: number; readonly act: () => void }> = []
+  let stamped = 0
+  let steps = 0
+  let deadline: number | null = null
+  let carrierDue = Infinity
+  const modelsDue: Array<number> = []
+  let hostDue = Infinity
 
-  const later = (at: number, act: () => void): void => {
-    const entry = { at, order: sequence++, act }
-    let index = agenda.length
-    while (index > 0 && (agenda[index - 1]?.at ?? 0) > at) index--
-    agenda.splice(index, 0, entry)
+  /** The host's clock: whole ms of the call, never going back. */
+  const stamp = (): number => {
+    stamped = Math.max(stamped, Math.floor((time - admittedAt) / clockMs) * clockMs)
+    return stamped
   }
-
-  const callTime = (): number => Math.floor(time - admittedAt)
 
   const step = (event: Event): void => {
     if (state === undefined) return
@@ -120,97 +184,240 @@ export const make = (options: Options): World => {
     state = next
     options.onStep?.(event, commands, next)
     for (const command of commands) execute(command)
+    rearm(next)
+    if (ends.length > 0) {
+      steps++
+      for (const end of ends) if ("after" in end && end.after === steps) requestEnd(end.by)
+    }
   }
 
+  const rearm = (state: Call.State): void => {
+    const due = machine.nextDeadline(state)
+    if (due === deadline) return
+    deadline = due
+    const late = timersLateMs > 0 ? lateness.next() * timersLateMs : 0
+    hostDue = due === null ? Infinity : due + admittedAt + late
+  }
+
+  const requestEnd = (by: "operator" | "shutdown"): void =>
+    schedule.add(time, () => step({ _tag: "EndRequested", at: stamp(), by }))
+
   const execute = (command: Command): void => {
-    given.push({ at: time, command })
     switch (command._tag) {
       case "PlayAudio":
       case "Mark":
       case "Clear": {
-        const text = Twilio.encode(command, streamSid ?? "")
-        return later(toCarrier.arrival(time), () => carrierInput({ _tag: "TextReceived", at: time, stream: 0, text }))
+        const { stream } = command
+        if (direct && command._tag === "PlayAudio") {
+          const payload = bytesOf(command.payload)
+          return send(sockets.carrier[stream], () => carrierInput({ _tag: "AudioReceived", at: time, stream, payload }))
+        }
+        const text = Twilio.encode(command, streamSids[stream] ?? "")
+        return send(sockets.carrier[stream], () => carrierInput({ _tag: "TextReceived", at: time, stream, text }))
       }
       case "CloseCarrier":
-        return later(toCarrier.arrival(time), () => {
-          carrierInput({ _tag: "SocketClosed", at: time, stream: 0, code: 1000, reason: "" })
-          later(fromCarrier.arrival(time), () =>
-            step({ _tag: "CarrierClosed", at: callTime(), stream: command.stream, code: 1000 })
-          )
-        })
+        return closeCarrier(command.stream)
       case "HangUp":
-        if (options.rest === false) return later(time, () => step({ _tag: "HangUpFailed", at: callTime() }))
-        return later(toCarrier.arrival(time), () => carrierInput({ _tag: "HungUpByRest", at: time }))
+        return hangUp()
       case "ConnectModel":
         return connect(command.session)
       case "CloseModel":
-        return later(toModel.arrival(time), () => modelInput(command.session, { _tag: "Closed", at: time }))
+        return closeModel(command.session)
       case "RunTool": {
-        const answer = options.tool?.(command.name, command.arguments)
-        if (answer === undefined) return
-        return later(time + answer.afterMs, () =>
-          step({ _tag: "ToolFinished", at: callTime(), call: command.call, output: answer.output })
-        )
+        const answers = options.tool?.(command.name, command.arguments) ?? []
+        for (const { output, afterMs } of "output" in answers ? [answers] : answers) {
+          schedule.add(time + afterMs, () => step({ _tag: "ToolFinished", at: stamp(), call: command.call, output }))
+        }
+        return
       }
       case "Ended":
+        return letGo()
       case "Note":
       case "Reacted":
       case "Settled":
         return
       default: {
+        const { session } = command
+        if (direct && (command._tag === "ForwardAudio" || command._tag === "ForwardSilence")) {
+          const payload = command._tag === "ForwardAudio" ? bytesOf(command.payload) : silence(command.bytes)
+          return send(sockets.model[session], () => modelInput(session, { _tag: "AudioReceived", at: time, payload }))
+        }
         const text = OpenAI.encode(command)
-        return later(toModel.arrival(time), () => modelInput(command.session, { _tag: "TextReceived", at: time, text }))
+        return send(sockets.model[session], () => modelInput(session, { _tag: "TextReceived", at: time, text }))
       }
     }
   }
 
-  const connect = (session: number): void => {
-    const model = SimModel.make({ ...options.model, brain: options.brain, seed: `${options.seed}/model/${session}` })
-    models[session] = model
-    later(toModel.arrival(time), () => {
-      later(fromModel.arrival(time), () => step({ _tag: "ModelConnected", at: callTime(), session }))
-      modelInput(session, { _tag: "Opened", at: time, model: options.agent.model })
+  // Sockets.
+
+  const opening = (peer: Peer, index: number): Socket => {
+    const socket: Socket = {
+      peer,
+      index,
+      status: "opening",
+      received: 0,
+      isLost: false,
+      isDropped: false,
+      isMute: false,
+      isOver: false
+    }
+    sockets[peer][index] = socket
+    return socket
+  }
+
+  const opened = (socket: Socket): void => {
+    if (socket.status === "opening") socket.status = "open"
+    strike(socket)
+  }
+
+  /** From the host to the peer. */
+  const send = (socket: Socket | undefined, arrive: () => void): void => {
+    if (socket === undefined || socket.isLost) return
+    schedule.add(to[socket.peer].arrival(time), () => {
+      if (!socket.isDropped) arrive()
     })
   }
 
-  const modelInput = (session: number, input: SimModel.Input): void => {
-    for (const output of models[session]?.handle(input) ?? []) {
-      if (output._tag === "Trace" || output._tag === "SendAudio") continue
-      later(fromModel.arrival(output.at), () => {
-        if (output._tag === "SendText") return step(OpenAI.decode(output.text, callTime(), session))
-        step({ _tag: "ModelClosed", at: callTime(), session, code: output.code, reason: output.reason })
-      })
+  /** From the peer to the host. */
+  const receive = (socket: Socket, sentAt: number, arrive: () => void): void => {
+    if (socket.isLost || socket.isMute) return
+    schedule.add(from[socket.peer].arrival(sentAt), () => {
+      if (socket.isDropped) return
+      socket.received++
+      arrive()
+      strike(socket)
+    })
+  }
+
+  const strike = (socket: Socket): void => {
+    if (faults.length === 0) return
+    for (const fault of faults) {
+      if (!isLossOf(fault, socket) || !("received" in fault.when) || fault.when.received !== socket.received) continue
+      lose(socket, fault.inFlight === "lost")
     }
   }
 
+  const lose = (socket: Socket, isDropped: boolean): void => {
+    if (socket.status !== "open" || socket.isLost) return
+    const { peer, index } = socket
+    socket.status = "closed"
+    socket.isLost = true
+    socket.isDropped = isDropped
+    socket.isOver = true
+    closings.push({ at: time, peer, index, by: "network", code: 1006 })
+    schedule.add(to[peer].arrival(time), () => tellClosed(socket, 1006))
+    schedule.add(from[peer].arrival(time), () => {
+      if (peer === "carrier") step({ _tag: "CarrierClosed", at: stamp(), stream: index, code: 1006 })
+      else step({ _tag: "ModelClosed", at: stamp(), session: index, code: 1006, reason: "" })
+    })
+  }
+
+  const closedByHost = (socket: Socket): void => {
+    if (socket.status === "closed") return
+    socket.status = "closed"
+    closings.push({ at: time, peer: socket.peer, index: socket.index, by: "host", code: 1000 })
+  }
+
+  /** The peer ignores what ends its connection. */
+  const isIgnored = (socket: Socket): boolean => {
+    const fault = faults.find((fault) => fault._tag === "CloseIgnored" && fault.peer === socket.peer)
+    if (fault?._tag !== "CloseIgnored") return false
+    socket.isMute = fault.then === "silent"
+    return true
+  }
+
+  const tellClosed = (socket: Socket, code: number): void => {
+    if (socket.peer === "model") modelInput(socket.index, { _tag: "Closed", at: time })
+    else carrierInput({ _tag: "SocketClosed", at: time, stream: socket.index, code, reason: "" })
+  }
+
+  const letGo = (): void => {
+    for (const socket of [...sockets.carrier, ...sockets.model]) {
+      if (socket.isOver) continue
+      closedByHost(socket)
+      socket.isOver = true
+      schedule.add(to[socket.peer].arrival(time), () => tellClosed(socket, 1000))
+    }
+  }
+
+  // The carrier.
+
   const carrierInput = (input: SimCarrier.Input): void => {
-    for (const output of carrier.handle(input)) carrierOutput(output)
+    const outputs = carrier.handle(input)
+    for (let index = 0; index < outputs.length; index++) carrierOutput(outputs[index] as SimCarrier.Output)
+    carrierDue = carrier.nextDeadline() ?? Infinity
   }
 
   const carrierOutput = (output: SimCarrier.Output): void => {
     switch (output._tag) {
       case "PostWebhook":
-        return later(fromCarrier.arrival(output.at), () => admit(output.request))
-      case "OpenSocket":
-        return later(fromCarrier.arrival(output.at), () =>
-          later(toCarrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream: output.stream }))
-        )
+        return schedule.add(from.carrier.arrival(output.at), () => admit(output.request))
+      case "OpenSocket": {
+        const socket = opening("carrier", output.stream)
+        return schedule.add(from.carrier.arrival(output.at), () => {
+          const { stream } = output
+          if (state === undefined || machine.isEnded(state)) {
+            socket.isOver = true
+            closedByHost(socket)
+            return schedule.add(to.carrier.arrival(time), () =>
+              carrierInput({ _tag: "SocketRefused", at: time, stream, status: 403 })
+            )
+          }
+          schedule.add(to.carrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream }))
+          opened(socket)
+        })
+      }
+      case "SendAudio": {
+        const { stream, timestamp, payload, silent } = output
+        return fromStream(output, () => {
+          if (streamSids[stream] === undefined)
+            return step({ _tag: "CarrierMisbehaved", at: stamp(), stream, what: "message before start" })
+          const levels = silent ? silentLevels(payload) : Level.ofBytes(payload)
+          step({ _tag: "CarrierAudio", at: stamp(), stream, timestamp, bytes: payload.length, levels, payload })
+        })
+      }
       case "SendText":
-        return later(fromCarrier.arrival(output.at), () => {
-          const event = Twilio.decode(output.text, callTime(), { stream: output.stream, streamSid })
+        return fromStream(output, () => {
+          const { stream, text } = output
+          const event = Twilio.decode(text, stamp(), { stream, streamSid: streamSids[stream] ?? null })
           if (event === null) return
-          if (event._tag === "CarrierStarted") streamSid = event.streamSid
+          if (event._tag === "CarrierStarted") streamSids[stream] = event.streamSid
           step(event)
         })
-      case "CloseSocket":
-        return later(fromCarrier.arrival(output.at), () =>
-          step({ _tag: "CarrierClosed", at: callTime(), stream: output.stream, code: output.code })
+      case "SendBinary":
+        return fromStream(output, () =>
+          step({ _tag: "CarrierMisbehaved", at: stamp(), stream: output.stream, what: "binary frame" })
         )
+      case "CloseSocket": {
+        const { stream, code } = output
+        const socket = sockets.carrier[stream]
+        if (socket === undefined) return
+        socket.isOver = true
+        closings.push({ at: output.at, peer: "carrier", index: stream, by: "peer", code })
+        return receive(socket, output.at, () => {
+          socket.status = "closed"
+          step({ _tag: "CarrierClosed", at: stamp(), stream, code })
+        })
+      }
       case "CallEnded":
       case "PostStatus":
       case "Trace":
         return
     }
+  }
+
+  const fromStream = (output: { readonly at: number; readonly stream: number }, arrive: () => void): void => {
+    const socket = sockets.carrier[output.stream]
+    if (socket !== undefined) receive(socket, output.at, arrive)
+  }
+
+  const silentLevels = (payload: Uint8Array): string => {
+    let levels = levelsOfSilence.get(payload)
+    if (levels === undefined) {
+      levels = Level.ofBytes(payload)
+      levelsOfSilence.set(payload, levels)
+    }
+    return levels
   }
 
   const admit = (request: number): void => {
@@ -220,58 +427,210 @@ export const make = (options: Options): World => {
       state = started
       first = commands
       for (const command of commands) execute(command)
+      rearm(started)
     }
     const body = Twilio.TwiML.connectStream({ streamUrl, parameters: {} })
-    later(toCarrier.arrival(time), () =>
+    schedule.add(to.carrier.arrival(time), () =>
       carrierInput({ _tag: "WebhookAnswered", at: time, request, status: 200, contentType: "text/xml", body })
     )
   }
 
-  /** The earliest of all that may happen next, and what it is. */
-  const next = (): { readonly at: number; readonly act: () => void } | undefined => {
-    let at = Number.POSITIVE_INFINITY
-    let act: (() => void) | undefined
-    const consider = (due: number | null | undefined, what: () => void): void => {
-      if (due === null || due === undefined || due >= at) return
-      at = due
-      act = what
-    }
-    const head = agenda[0]
-    consider(head?.at, () => {
-      agenda.shift()
-      head?.act()
+  const closeCarrier = (stream: number): void => {
+    const socket = sockets.carrier[stream]
+    if (socket === undefined) return
+    closedByHost(socket)
+    if (socket.isOver || isIgnored(socket)) return
+    socket.isOver = true
+    send(socket, () => {
+      tellClosed(socket, 1000)
+      receive(socket, time, () => step({ _tag: "CarrierClosed", at: stamp(), stream, code: 1000 }))
     })
-    consider(carrier.nextDeadline(), () => carrierInput({ _tag: "TimeAdvanced", at: time }))
-    models.forEach((model, session) => {
-      consider(model.nextDeadline(), () => modelInput(session, { _tag: "TimeAdvanced", at: time }))
-    })
-    const deadline = state === undefined ? null : machine.nextDeadline(state)
-    if (deadline !== null) consider(deadline + admittedAt, () => step({ _tag: "TimeAdvanced", at: deadline }))
-    return act === undefined ? undefined : { at, act }
   }
 
-  later(0, () => carrierInput({ _tag: "CallPlaced", at: 0 }))
+  const hangUp = (): void => {
+    const fault = faults.find(({ _tag }) => _tag === "HangUpFailed" || _tag === "HangUpSlow")
+    if (options.rest === false || fault?._tag === "HangUpFailed") {
+      const afterMs = fault?._tag === "HangUpFailed" ? fault.afterMs : 0
+      return schedule.add(time + afterMs, () => step({ _tag: "HangUpFailed", at: stamp() }))
+    }
+    const socket = sockets.carrier.at(-1)
+    if (socket !== undefined && isIgnored(socket)) return
+    const withoutStop = faults.some(({ _tag }) => _tag === "HangUpWithoutStop")
+    const leave = () =>
+      schedule.add(to.carrier.arrival(time), () =>
+        carrierInput({ _tag: "HungUpByRest", at: time, ...(withoutStop ? { withoutStop } : {}) })
+      )
+    if (fault?._tag === "HangUpSlow") schedule.add(time + fault.afterMs, leave)
+    else leave()
+  }
+
+  // The model.
+
+  const connect = (session: number): void => {
+    const more = typeof options.model === "function" ? options.model(session) : options.model
+    models[session] = SimModel.make({
+      ...more,
+      brain: options.brain,
+      seed: `${options.seed}/model/${session}`,
+      direct
+    })
+    const socket = opening("model", session)
+    const fault = faults.find(
+      (fault) => (fault._tag === "ConnectFailed" || fault._tag === "ConnectSlow") && (fault.index ?? 0) === session
+    )
+    const arrive = () =>
+      schedule.add(to.model.arrival(time), () => {
+        if (socket.isOver) return
+        schedule.add(from.model.arrival(time), () => {
+          opened(socket)
+          step({ _tag: "ModelConnected", at: stamp(), session })
+        })
+        modelInput(session, { _tag: "Opened", at: time, model: options.agent.model })
+      })
+    switch (fault?._tag) {
+      case "ConnectFailed":
+        return schedule.add(time + fault.afterMs, () => {
+          if (socket.isOver) return
+          socket.status = "closed"
+          socket.isOver = true
+          modelInput(session, { _tag: "Closed", at: time })
+          const { failure, status } = fault
+          step({ _tag: "ModelConnectFailed", at: stamp(), session, failure, status })
+        })
+      case "ConnectSlow":
+        return schedule.add(time + fault.afterMs, arrive)
+      default:
+        return arrive()
+    }
+  }
+
+  const modelInput = (session: number, input: SimModel.Input): void => {
+    const model = models[session]
+    const socket = sockets.model[session]
+    if (model === undefined || socket === undefined) return
+    const outputs = model.handle(input)
+    for (let index = 0; index < outputs.length; index++) {
+      modelOutput(session, socket, outputs[index] as SimModel.Output)
+    }
+    modelsDue[session] = model.nextDeadline() ?? Infinity
+  }
+
+  const modelOutput = (session: number, socket: Socket, output: SimModel.Output): void => {
+    switch (output._tag) {
+      case "SendAudio": {
+        const { contentIndex, item, payload, response } = output
+        const bytes = payload.length
+        return receive(socket, output.at, () => {
+          const at = stamp()
+          if (bytes === 0) return step({ _tag: "ModelIgnored", at, session, type: "response.output_audio.delta" })
+          const levels = Level.ofBytes(payload)
+          step({ _tag: "ModelAudio", at, session, response, item, contentIndex, bytes, levels, payload })
+        })
+      }
+      case "SendText":
+        return receive(socket, output.at, () => step(OpenAI.decode(output.text, stamp(), session)))
+      case "CloseSocket": {
+        const { code, reason } = output
+        socket.isOver = true
+        closings.push({ at: output.at, peer: "model", index: session, by: "peer", code })
+        return receive(socket, output.at, () => {
+          socket.status = "closed"
+          step({ _tag: "ModelClosed", at: stamp(), session, code, reason })
+        })
+      }
+      case "Trace":
+        return
+    }
+  }
+
+  const closeModel = (session: number): void => {
+    const socket = sockets.model[session]
+    if (socket === undefined) return
+    const isOpening = socket.status === "opening"
+    closedByHost(socket)
+    if (socket.isOver || (!isOpening && isIgnored(socket))) return
+    socket.isOver = true
+    send(socket, () => modelInput(session, { _tag: "Closed", at: time }))
+  }
+
+  schedule.add(0, () => carrierInput({ _tag: "CallPlaced", at: 0 }))
+  for (const end of ends) if ("atMs" in end) schedule.add(end.atMs, () => requestEnd(end.by))
+  for (const fault of faults) {
+    if (fault._tag !== "SocketLost" || !("atMs" in fault.when)) continue
+    const { peer, index = 0 } = fault
+    schedule.add(fault.when.atMs, () => {
+      const socket = sockets[peer][index]
+      if (socket !== undefined) lose(socket, fault.inFlight === "lost")
+    })
+  }
+
+  /** Does the earliest of all that may happen next, unless that is after `ms`. */
+  const advance = (ms: number): boolean => {
+    let at = schedule.next()
+    let who: "carrier" | "host" | "schedule" | number = "schedule"
+    if (carrierDue < at) {
+      at = carrierDue
+      who = "carrier"
+    }
+    for (let session = 0; session < modelsDue.length; session++) {
+      const due = modelsDue[session] ?? Infinity
+      if (due < at) {
+        at = due
+        who = session
+      }
+    }
+    if (hostDue < at) {
+      at = hostDue
+      who = "host"
+    }
+    if (at === Infinity || at > ms) return false
+    time = Math.max(time, at)
+    if (who === "schedule") schedule.take()
+    else if (who === "carrier") carrierInput({ _tag: "TimeAdvanced", at: time })
+    else if (who === "host") {
+      stamped = Math.max(deadline ?? 0, stamp())
+      step({ _tag: "TimeAdvanced", at: stamped })
+    } else modelInput(who, { _tag: "TimeAdvanced", at: time })
+    return true
+  }
 
   return {
     carrier,
     models,
-    given,
+    closings,
     get first() {
       return first
     },
     config,
     state: () => state,
     now: () => time,
-    inject: (event) => step(event(callTime())),
-    run: (ms = Number.POSITIVE_INFINITY, most = 1_000_000) => {
-      let things = 0
-      let due = next()
-      for (; due !== undefined && due.at <= ms; due = next()) {
-        if (++things > most) throw new Error(`a livelock: ${things} things happened by ${Math.floor(time)} ms`)
-        time = Math.max(time, due.at)
-        due.act()
+    admittedAt: () => (state === undefined ? undefined : admittedAt),
+    inject: (event) => step(event(stamp())),
+    run: (ms = Infinity, most = 20_000_000) => {
+      let before = time
+      for (let things = 0, atOnce = 0; advance(ms); things++) {
+        atOnce = time > before ? 0 : atOnce + 1
+        before = time
+        if (things < most && atOnce < mostAtOnce) continue
+        throw new Error(`a livelock: ${things} things happened by ${Math.floor(time)} ms, ${atOnce} of them just then`)
       }
-      return due === undefined
     }
   }
+}
+
+const isLossOf = (
+  fault: NetworkFault,
+  { peer, index }: Socket
+): fault is Extract<NetworkFault, { readonly _tag: "SocketLost" }> & { readonly when: Moment } =>
+  fault._tag === "SocketLost" && fault.peer === peer && (fault.index ?? 0) === index
+
+const bytesOf = (payload: string | Uint8Array): Uint8Array =>
+  typeof payload === "string" ? (Base64.decode(payload) ?? new Uint8Array(0)) : payload
+
+let quiet = new Uint8Array(8_000).fill(0xff)
+
+/** Nobody writes to it. */
+const silence = (bytes: number): Uint8Array => {
+  if (bytes > quiet.length) quiet = new Uint8Array(bytes).fill(0xff)
+  return quiet.subarray(0, bytes)
 }

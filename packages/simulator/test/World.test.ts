@@ -163,7 +163,8 @@ const run = (seed: number): Run => {
     }
   })
   world.run(240_000, 200_000)
-  const closed = world.given.find(({ command }) => command._tag === "CloseModel")?.at ?? Number.POSITIVE_INFINITY
+  const closed =
+    world.closings.find(({ peer, by }) => peer === "model" && by === "host")?.at ?? Number.POSITIVE_INFINITY
   const over = Math.min(closed, lostAt)
   return {
     world,
