@@ -102,8 +102,11 @@ export interface World {
   readonly admittedAt: () => number | undefined
   /** Puts an event of the host's own into the call, now: e.g. `EndRequested`. */
   readonly inject: (event: (at: number) => Event) => void
-  /** Runs until nothing is left to happen, or until `ms`. Throws when more than `most` things happen: a livelock. */
-  readonly run: (ms?: number, most?: number) => void
+  /**
+   * Runs until nothing is left to happen, or until `ms`: whether nothing is. Throws when more than `most` things happen:
+   * a livelock.
+   */
+  readonly run: (ms?: number, most?: number) => boolean
 }
 
 /** Things that happen at the same moment: a minute's frames that come out of a stall are far less. */
@@ -564,6 +567,9 @@ export const make = (options: Options): World => {
     })
   }
 
+  /** Nothing is left to happen. */
+  let over = false
+
   /** Does the earliest of all that may happen next, unless that is after `ms`. */
   const advance = (ms: number): boolean => {
     let at = schedule.next()
@@ -583,7 +589,8 @@ export const make = (options: Options): World => {
       at = hostDue
       who = "host"
     }
-    if (at === Infinity || at > ms) return false
+    over = at === Infinity
+    if (at > ms || over) return false
     time = Math.max(time, at)
     if (who === "schedule") schedule.take()
     else if (who === "carrier") carrierInput({ _tag: "TimeAdvanced", at: time })
@@ -614,6 +621,7 @@ export const make = (options: Options): World => {
         if (things < most && atOnce < mostAtOnce) continue
         throw new Error(`a livelock: ${things} things happened by ${Math.floor(time)} ms, ${atOnce} of them just then`)
       }
+      return over
     }
   }
 }

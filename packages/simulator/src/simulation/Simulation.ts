@@ -40,28 +40,16 @@ export interface Kept {
 /** No call lasts longer, ms; what still happens then, happens for ever. */
 const longestMs = 3 * 3_600_000
 
-/** A busy call has some 400 things happen in a second. */
-const things = longestMs * 2
-
-/** Steps of the machine within one ms: a flushed backlog has hundreds. */
-const stepsAtOnce = 20_000
-
 export const run = (plan: Plan.Plan, options: Options): Result => {
   const machine = options.machine ?? Call
   const kept: Array<readonly [Event, ReadonlyArray<Command>]> = []
   const failed: Array<Broken> = []
   let steps = 0
-  let at = 0
-  let stepsBefore = 0
   const world: World.World = World.make({
     ...Plan.options(plan, options.audio),
     machine,
     onStep: (event, commands, state) => {
       steps++
-      if (event.at !== at) {
-        at = event.at
-        stepsBefore = steps
-      } else if (steps - stepsBefore > stepsAtOnce) throw new Error(`a livelock: nothing but steps at ${at} ms`)
       if (options.keep === true) kept.push([event, commands])
       judge.stepped({ at: world.now(), event, commands, state, deadline: machine.nextDeadline(state) })
       options.onStep?.(event, commands)
@@ -69,7 +57,7 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
   })
   const judge = Judge.make(world, plan)
   try {
-    const over = world.run(Math.min(options.untilMs ?? longestMs, longestMs), things)
+    const over = world.run(Math.min(options.untilMs ?? longestMs, longestMs))
     if (over) judge.over()
     else if (options.untilMs === undefined)
       throw new Error(`a livelock: it goes on after ${longestMs / 60_000} minutes`)
