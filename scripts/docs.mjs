@@ -104,7 +104,14 @@ const deadlines = ({ deadlines, limits: l }) => {
       "the place of the cut is estimated, and that is noted"
     ],
     "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],
-    "speech long enough": ["`interruptAfterMs` of audible speech (machine turns)", "the agent is interrupted"],
+    "speech long enough": [
+      "`interruptAfterMs` or `backchannels.maxMs` of audible speech (machine turns)",
+      "the agent is interrupted"
+    ],
+    "words of a sound": [
+      `${ms(l["decideMs"])} after the end of what may be a backchannel by its words (machine turns)`,
+      "it was speech: the agent is interrupted, the caller answered"
+    ],
     "media stopped": [
       `${ms(l["speechGapMs"])} without media while the caller speaks`,
       `${ms(l["speechGapFilledMs"])} of silence go to the model, so that the turn can end`

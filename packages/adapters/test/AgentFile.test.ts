@@ -47,6 +47,59 @@ describe("AgentFile", () => {
     )
   })
 
+  it("policies: what is left out of one has its default, and needs the machine's turns", () => {
+    const policies = { turns: "machine", backchannels: {}, pauseToDecide: true, gate: { echoDb: 12 } }
+    assert.deepStrictEqual(AgentFile.parse(policies), {
+      ...Agent.defaults,
+      turns: "machine",
+      backchannels: { maxMs: 600, words: Agent.backchannels },
+      pauseToDecide: true,
+      gate: { minDbfs: null, echoDb: 12 }
+    })
+    const tools = [{ name: "terms", description: "The terms.", protectAnswer: true }]
+    assert.deepStrictEqual(
+      problems({ ...policies, turns: "model", interruptAfterMs: 100, greetingProtected: true, tools }).map((it) => [
+        it.name,
+        it.fix.slice(it.fix.lastIndexOf(" or ") + 4)
+      ]),
+      [
+        ["greetingProtected", "greetingProtected to false"],
+        ["interruptAfterMs", "interruptAfterMs to 0"],
+        ["backchannels", "backchannels to null"],
+        ["pauseToDecide", "pauseToDecide to false"],
+        ["gate", "gate to null"],
+        ["tools[0].protectAnswer", "protectAnswer to false"]
+      ]
+    )
+  })
+
+  it("policies that contradict each other", () => {
+    const fixes = (agent: object) => problems({ turns: "machine", ...agent }).map(({ fix, name }) => `${name}: ${fix}`)
+    assert.deepStrictEqual(fixes({ backchannels: {}, transcription: null }), [
+      'backchannels: words are found in the transcript: set "transcription", or "words" to []'
+    ])
+    assert.deepStrictEqual(fixes({ backchannels: { maxMs: 400 }, interruptAfterMs: 400 }), [
+      "backchannels: speech shorter than interruptAfterMs is ignored already: set maxMs above 400"
+    ])
+    assert.deepStrictEqual(fixes({ pauseToDecide: true }), [
+      "pauseToDecide: nothing says what is no speech: set interruptAfterMs or backchannels"
+    ])
+    assert.deepStrictEqual(fixes({ pauseToDecide: true, backchannels: { maxMs: 900, words: [] } }), [
+      "pauseToDecide: a pause lasts 800 ms at most: set backchannels.maxMs below that"
+    ])
+    assert.deepStrictEqual(fixes({ gate: {} }), [
+      "gate: it lets everything pass: set minDbfs or echoDb, or gate to null"
+    ])
+    assert.deepStrictEqual(
+      problems({ turns: "machine", gate: { minDbfs: -50 } }).map(({ name }) => name),
+      ["gate.minDbfs"]
+    )
+    assert.deepStrictEqual(
+      problems({ turns: "machine", backchannels: { word: [] } }).map(({ fix }) => fix),
+      ['did you mean "words"?']
+    )
+  })
+
   it("every problem at once, with path, shape and fix", () => {
     const found = problems({
       voise: "marin",

@@ -3,9 +3,10 @@
  *
  * The carrier is the phone side, the model the voice side. Between them the machine keeps the caller's audio on its
  * way to the model (call/CallerAudio), what the caller's ear has heard of the model's (Ledger, on the carrier's clock),
- * who holds the one response slot (call/Responses), what an interruption cuts (call/Interruption, call/Items), the
- * function calls in flight (call/Tools), the three texts (Transcript) and how the call ends (call/Ending). Every wait is
- * a row in call/Deadlines; every number is in Limits.
+ * who holds the one response slot (call/Responses), which sounds of the caller are speech (call/Sound, call/Verdict),
+ * what an interruption cuts (call/Interruption, call/Items) and what it may not (call/Protection), the function calls in
+ * flight (call/Tools), the three texts (Transcript) and how the call ends (call/Ending). Every wait is a row in
+ * call/Deadlines; every number is in Limits.
  *
  * Invariants
  * 1. `step` is total: it never throws, whatever the event, and the same state and event give the same result.
@@ -22,17 +23,16 @@ import type { Command } from "./Command.ts"
 import * as CarrierEvents from "./call/CarrierEvents.ts"
 import * as Deadlines from "./call/Deadlines.ts"
 import * as Ending from "./call/Ending.ts"
-import * as Interruption from "./call/Interruption.ts"
 import * as Items from "./call/Items.ts"
 import * as Keys from "./call/Keys.ts"
 import * as ModelEvents from "./call/ModelEvents.ts"
 import * as Responses from "./call/Responses.ts"
+import * as Sound from "./call/Sound.ts"
 import type { Draft, State } from "./call/State.ts"
 import { close, create, noteOnce, open } from "./call/State.ts"
 import * as Tools from "./call/Tools.ts"
 import type { Event, Millis } from "./Event.ts"
 import * as ModelFault from "./ModelFault.ts"
-import * as Transcript from "./Transcript.ts"
 
 export type { State } from "./call/State.ts"
 
@@ -126,17 +126,16 @@ const handle = (call: Draft, event: Event): void => {
     case "ModelSessionUpdated":
       return ModelEvents.sessionUpdated(call, event)
     case "ModelSpeechStarted":
-      return Interruption.speechStarted(call, event)
+      return Sound.started(call, event)
     case "ModelSpeechStopped":
-      return Interruption.speechStopped(call, event)
+      return Sound.stopped(call, event)
     case "ModelSpeechCommitted":
-      return Interruption.speechCommitted(call, event)
+      return Sound.committed(call, event)
     case "ModelItemAdded":
       return ModelEvents.itemAdded(call, event)
     case "ModelTranscribed":
     case "ModelTranscriptionFailed":
-      call.transcript = Transcript.transcribed(call.transcript, event)
-      return
+      return Sound.transcribed(call, event)
     case "ModelResponseCreated":
       return Responses.created(call, event)
     case "ModelAudio":

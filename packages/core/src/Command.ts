@@ -98,6 +98,8 @@ export type NoteCode =
   | "model misbehaved"
   | "model session expiring"
   | "model unanswered"
+  | "not paused"
+  | "playback resumed"
   | "response failed"
   | "response retried"
   | "text cut"
@@ -116,6 +118,8 @@ export type Turn =
       readonly at: number
       /** What the model understood; null where no transcription came. */
       readonly text: string | null
+      /** Interrupted nothing and was not answered: the model was told to forget it. */
+      readonly aside: boolean
     }
   | {
       readonly speaker: "agent"
@@ -131,6 +135,8 @@ export type Turn =
       readonly heardMs: number
       /** The heard text ends inside the item, at a word near the place of the cut. */
       readonly interrupted: boolean
+      /** Nothing that the caller said could interrupt it: `heardMs` proves how much of it they were told. */
+      readonly protected: boolean
     }
 
 /** Why the call is over. */
@@ -153,6 +159,11 @@ export interface Summary {
   readonly durationMs: number
   readonly turns: { readonly caller: number; readonly agent: number }
   readonly interruptions: number
+  /** Sounds of the caller that interrupted nothing and were not answered. */
+  readonly asides: number
+  /** Times that playback paused to decide, and of these the ones after which it went on. */
+  readonly pauses: number
+  readonly resumed: number
   readonly responses: number
   readonly toolCalls: number
   readonly truncations: number

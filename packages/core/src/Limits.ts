@@ -21,6 +21,21 @@ export const speechGapFilledMs = 1_000
 /** What `audio_start_ms` includes where the detection names no prefix padding (protocols.md E.2). */
 export const prefixPaddingMs = 300
 
+/** A sound is speech or not after this: the caller has heard nothing for so long where playback pauses meanwhile. */
+export const decideMs = 800
+
+/** A sound is over after so much quiet: within a word there is less. */
+export const quietMs = 160
+
+/**
+ * Playback is resumed from audio that is kept until it was heard: a minute is longer than anybody talks to a caller
+ * without a pause, and takes 640 kB.
+ */
+export const keptMs = 60_000
+
+/** Sounds whose verdict or item is still to come. */
+export const sounds = 16
+
 /** How often speech that is too short so far is looked at again: a frame. */
 export const lookMs = 20
 

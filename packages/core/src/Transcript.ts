@@ -7,8 +7,8 @@
  * without a turn: function calls, their outputs, system texts; they only carry the order.
  *
  * Order. Items stand in the chain of `previous_item_id`, however they arrive: a new item goes behind its predecessor,
- * and items that were waiting for it go behind it. An item that was never heard is skipped on the way, for the model
- * deleted it and chains the next item to the one before. A predecessor that is unknown or has left orders by arrival.
+ * and items that were waiting for it go behind it. An item that was never heard, or an aside of the caller, is skipped on the
+ * way, for the model deleted it and chains the next item to the one before. A predecessor that is unknown or has left orders by arrival.
  *
  * Text and audio. The text of an item runs ahead of its audio, so text that arrives when `b` bytes of audio had been
  * received is spoken after `b`: an anchor, an upper bound on what is spoken by then. Where the text is at `b` bytes is
@@ -68,6 +68,7 @@ interface Caller extends Waiting {
   readonly text: string | null
   readonly final: boolean
   readonly cut: boolean
+  readonly aside: boolean
 }
 
 interface Agent extends Waiting {
@@ -78,6 +79,7 @@ interface Agent extends Waiting {
 interface Content extends AnchoredText {
   readonly contentIndex: number
   readonly figures: Figures | null
+  readonly protected: boolean
 }
 
 /** The text of one audio content and where it stands in the audio. */
@@ -136,6 +138,18 @@ export const transcribed = (t: Transcript, event: ModelTranscribed | ModelTransc
   return put(t, known, said(known ?? unheardCaller(unannounced(event, event.at)), understood(event)), event.at)
 }
 
+/** What the caller said was no speech to listen to; the model forgets it, so that the next item follows the one before. */
+export const aside = (t: Transcript, session: number, item: string): Transcript => {
+  const known = find(t, { session, item })
+  return known?.speaker === "caller" ? put(t, known, { ...known, aside: true }, t.at) : t
+}
+
+/** What the caller said, null where nobody will know; undefined while it is not known. */
+export const words = (t: Transcript, session: number, item: string): string | null | undefined => {
+  const known = find(t, { session, item })
+  return known?.speaker === "caller" && known.final ? known.text : undefined
+}
+
 /** A text of ours that stands for the caller, under an id of ours: the keys they pressed. */
 export const keyed = (t: Transcript, session: number, item: string, text: string, at: Millis): Transcript =>
   put(t, find(t, { session, item }), said(unheardCaller(unannounced({ session, item }, at)), text), at)
@@ -149,8 +163,10 @@ export const spoken = (
   session: number,
   item: string,
   contentIndex: number,
-  figures: Figures
-): Transcript => withContent(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures }))
+  figures: Figures,
+  isProtected = false
+): Transcript =>
+  withContent(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures, protected: isProtected }))
 
 /** Every turn that can leave, as `Settled`; to be called after each step, then `nextDeadline` is null or later. */
 export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcript => {
@@ -205,7 +221,8 @@ const unheardCaller = (place: Waiting): Caller => ({
   speaker: "caller",
   text: null,
   final: false,
-  cut: false
+  cut: false,
+  aside: false
 })
 
 const unannounced = ({ item, session }: Place, at: Millis): Waiting => ({
@@ -252,9 +269,12 @@ const insert = (t: Transcript, item: Item): Transcript => {
   const rest: Array<Item> = []
   for (const other of t.waiting) (run.some((known) => follows(other, known)) ? run : rest).push(other)
   let index = rest.findIndex((other) => follows(item, other)) + 1
-  while (index < rest.length && wasNeverHeard(rest[index]) && rest[index]?.session === item.session) index++
+  while (index < rest.length && isForgotten(rest[index]) && rest[index]?.session === item.session) index++
   return { ...t, waiting: [...rest.slice(0, index), ...run, ...rest.slice(index)] }
 }
+
+/** The model deleted it. */
+const isForgotten = (item: Item | undefined): boolean => (item?.speaker === "caller" ? item.aside : wasNeverHeard(item))
 
 const wasNeverHeard = (item: Item | undefined): boolean =>
   item?.speaker === "agent" && item.contents.length > 0 && item.contents.every((it) => it.figures?.heardBytes === 0)
@@ -272,7 +292,10 @@ const withContent = (
   const before = item.contents.find((it) => it.contentIndex === contentIndex)
   if (before === undefined && item.contents.length >= maxContents) return t
   const room = maxText - item.contents.reduce((sum, it) => sum + it.text.length, 0)
-  const after = change(before ?? { contentIndex, text: "", length: 0, anchors: [], figures: null }, room)
+  const after = change(
+    before ?? { contentIndex, text: "", length: 0, anchors: [], figures: null, protected: false },
+    room
+  )
   const contents = [...item.contents.filter((it) => it !== before), after]
   contents.sort((a, b) => a.contentIndex - b.contentIndex)
   return put(t, known, { ...item, contents }, at)
@@ -309,7 +332,8 @@ const leave = (t: Transcript, count: number, at: Millis, out: Array<Command>): T
 const turns = (item: Item): ReadonlyArray<Turn> => {
   if (item.speaker === "none") return []
   const { at, session } = item
-  if (item.speaker === "caller") return [{ speaker: "caller", session, item: item.item, at, text: item.text }]
+  if (item.speaker === "caller")
+    return [{ speaker: "caller", session, item: item.item, at, text: item.text, aside: item.aside }]
   return item.contents.filter(isSomething).map((it) => {
     const { bytesPerMs, heardBytes, receivedBytes, sentBytes } = it.figures ?? unknownFigures
     return {
@@ -324,7 +348,8 @@ const turns = (item: Item): ReadonlyArray<Turn> => {
       generatedMs: ms(receivedBytes, bytesPerMs),
       sentMs: ms(sentBytes, bytesPerMs),
       heardMs: ms(heardBytes, bytesPerMs),
-      interrupted: it.figures === null || heardBytes < receivedBytes
+      interrupted: it.figures === null || heardBytes < receivedBytes,
+      protected: it.protected
     }
   })
 }

@@ -179,7 +179,7 @@ describe("Transcript: the caller's turns", () => {
     assert.deepStrictEqual(settle(t, 10_499).turns, [])
     assert.strictEqual(Transcript.nextDeadline(t), 10_500)
     const { t: after, turns } = settle(t, 10_500)
-    assert.deepStrictEqual(turns, [{ speaker: "caller", session: 0, item: "u1", at: 500, text: null }])
+    assert.deepStrictEqual(turns, [{ speaker: "caller", session: 0, item: "u1", at: 500, text: null, aside: false }])
     assert.isNull(Transcript.nextDeadline(after))
   })
 
@@ -239,7 +239,8 @@ describe("Transcript: the agent's turns", () => {
         generatedMs: 225,
         sentMs: 175,
         heardMs: 112,
-        interrupted: true
+        interrupted: true,
+        protected: false
       }
     ])
   })

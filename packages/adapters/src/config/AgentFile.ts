@@ -43,8 +43,11 @@ const whole = (least: number, most: number, unit: string) =>
 
 /** Shapes of what holds other fields: Effect's messages do not carry them. */
 const CONTAINERS = {
+  backchannels:
+    'an object that says which short speech ("mm-hm") interrupts nothing, or null; needs "turns": "machine"',
   detection:
     'an object that says how the end of a turn is found: {"type": "server_vad", …} or {"type": "semantic_vad", …}',
+  gate: 'an object that keeps the agent\'s own voice from interrupting it, or null; needs "turns": "machine"',
   "detection.type": '"server_vad" or "semantic_vad"',
   tools: "a list of the functions that the model may call",
   transcription: "an object that says how the caller's words are written down, or null: not at all"
@@ -94,7 +97,44 @@ const Tool = Schema.Struct({
     ),
     { type: "object", properties: {} }
   ),
-  timeoutMs: withDefault(whole(100, 120_000, "ms"), TOOL_TIMEOUT)
+  timeoutMs: withDefault(whole(100, 120_000, "ms"), TOOL_TIMEOUT),
+  protectAnswer: Schema.optionalWith(
+    flag(
+      'true or false: what the agent says to the result is spoken to its end, whatever the caller says; true needs "turns": "machine"'
+    ),
+    { exact: true }
+  )
+})
+
+/** What a sound has to be for the machine to call it speech: less is none anyway. */
+const QUIETEST = -45
+
+const Backchannels = Schema.Struct({
+  maxMs: withDefault(whole(100, 5_000, "ms of speech"), 600),
+  words: withDefault(
+    shaped(
+      Schema.Array(Schema.String.pipe(Schema.minLength(1))),
+      "a list of words and phrases, or []: whatever is said in that time"
+    ),
+    Agent.backchannels
+  )
+})
+
+const Gate = Schema.Struct({
+  minDbfs: withDefault(
+    shaped(
+      Schema.NullOr(Schema.Number.pipe(Schema.between(QUIETEST, 0))),
+      `a number from ${QUIETEST} to 0: while the agent is audible, quieter sounds are not the caller; or null`
+    ),
+    null
+  ),
+  echoDb: withDefault(
+    shaped(
+      Schema.NullOr(Schema.Number.pipe(Schema.between(0, 60))),
+      "a number from 0 to 60: sounds that stay so many dB below what the agent says are its echo; or null"
+    ),
+    null
+  )
 })
 
 const { defaults } = Agent
@@ -123,6 +163,17 @@ const AgentSchema = Schema.Struct({
     defaults.turns
   ),
   interruptAfterMs: withDefault(whole(0, 10_000, "ms of speech that interrupt"), defaults.interruptAfterMs),
+  backchannels: withDefault(
+    Schema.NullOr(Backchannels).annotations({ description: CONTAINERS.backchannels }),
+    defaults.backchannels
+  ),
+  pauseToDecide: withDefault(
+    flag(
+      'true or false: the agent pauses at any sound of the caller, and goes on if it was no speech; true needs "turns": "machine"'
+    ),
+    defaults.pauseToDecide
+  ),
+  gate: withDefault(Schema.NullOr(Gate).annotations({ description: CONTAINERS.gate }), defaults.gate),
   detection: withDefault(
     Schema.Union(ServerVad, SemanticVad).annotations({ description: CONTAINERS.detection }),
     defaults.detection
@@ -251,6 +302,10 @@ const knownAt = (parent: unknown, path: ReadonlyArray<PropertyKey>): ReadonlyArr
   switch (path[0]) {
     case "detection":
       return Object.keys(at(parent, ["type"]) === "semantic_vad" ? SemanticVad.fields : ServerVad.fields)
+    case "backchannels":
+      return Object.keys(Backchannels.fields)
+    case "gate":
+      return Object.keys(Gate.fields)
     case "transcription":
       return Object.keys(Transcription.fields)
     case "tools":

@@ -17,6 +17,7 @@ import * as Items from "./Items.ts"
 import * as Keys from "./Keys.ts"
 import * as ModelEvents from "./ModelEvents.ts"
 import * as Responses from "./Responses.ts"
+import * as Sound from "./Sound.ts"
 import type { Draft, State } from "./State.ts"
 import * as Tools from "./Tools.ts"
 
@@ -36,7 +37,8 @@ export const table: ReadonlyArray<Deadline> = [
     fire: (call) => Interruption.settleByEstimate(call, "the mark before the clear has not come back")
   },
   { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
-  { name: "speech long enough", due: (state) => state.speech.interruptAt, fire: Interruption.speechLasted },
+  { name: "speech long enough", due: (state) => state.speech.lookAt, fire: Sound.look },
+  { name: "words of a sound", due: (state) => earliestOf(state.sounds), fire: Sound.undecided },
   {
     name: "media stopped",
     due: (state) =>

@@ -68,7 +68,7 @@ export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"):
 export const progress = (call: Draft): void => {
   if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle" || call.cut !== null) return
   if (call.wanted?.why === "goodbye") return
-  if (call.ending.revocable && call.speech.interruptAt !== null) return
+  if (call.ending.revocable && (call.speech.lookAt !== null || call.sounds.length > 0)) return
   if (Ledger.isEmpty(call.ledger, now(call))) finish(call)
 }
 
@@ -115,6 +115,9 @@ const summary = (call: Draft, outcome: Outcome): Summary => {
     durationMs: call.at,
     turns: { caller: sums.callerTurns, agent: sums.agentTurns },
     interruptions: sums.interruptions,
+    asides: sums.asides,
+    pauses: sums.pauses,
+    resumed: sums.resumed,
     responses: sums.responses,
     toolCalls: sums.toolCalls,
     truncations: sums.truncations,

@@ -25,9 +25,11 @@ export const opened = (call: Draft, session: number, item: string, contentIndex:
   const deleted = call.items.some((open) => open.session === session && open.item === item && open.deleted)
   const oldest = call.items[0]
   if (oldest !== undefined && call.items.length >= Limits.openItems) settle(call, oldest)
+  const { slot } = call
+  const isProtected = slot._tag === "Active" && slot.response === response && slot.wanted?.protected === true
   call.items = [
     ...call.items,
-    { session, item, contentIndex, response, done: false, dropped: false, told: null, deleted }
+    { session, item, contentIndex, response, protected: isProtected, done: false, dropped: false, told: null, deleted }
   ]
 }
 
@@ -144,12 +146,9 @@ const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
   const { session, item, contentIndex } = open
   const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
   const heard = open.told ?? heardBytes ?? figures.heardBytes
-  call.transcript = Transcript.spoken(call.transcript, session, item, contentIndex, {
-    receivedBytes: figures.receivedBytes,
-    sentBytes: figures.sentBytes,
-    heardBytes: heard,
-    bytesPerMs: call.ledger.bytesPerMs
-  })
+  const { bytesPerMs } = call.ledger
+  const spoken = { ...figures, heardBytes: heard, bytesPerMs }
+  call.transcript = Transcript.spoken(call.transcript, session, item, contentIndex, spoken, open.protected)
   call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
   call.items = call.items.filter((other) => !isSame(other, session, item, contentIndex))
   count(call, {

@@ -48,6 +48,7 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
   call.caller = CallerAudio.flush(call.caller, session, call.out)
   if (agent.greeting !== null) {
     call.greeting = "under way"
+    call.protect = agent.greetingProtected && agent.turns === "machine"
     Slot.want(call, "greeting")
   }
   Keys.flush(call)

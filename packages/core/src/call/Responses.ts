@@ -6,7 +6,8 @@
  * request and brings it back. In `machine` turns every response is ours.
  *
  * Invariants
- * 1. A `CreateResponse` is only sent from an idle slot, after every truncation, and never while the caller speaks.
+ * 1. A `CreateResponse` is only sent from an idle slot, after every truncation, and never while the caller speaks
+ *    or protected audio is unheard.
  * 2. Every request ends: created, refused, or given up at its deadline.
  * 3. Audio is played only of the response that holds the slot, and not once it is being cancelled.
  */
@@ -20,6 +21,7 @@ import * as Usage from "../Usage.ts"
 import * as Ending from "./Ending.ts"
 import * as Interruption from "./Interruption.ts"
 import * as Items from "./Items.ts"
+import * as Protection from "./Protection.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft, Wanted } from "./State.ts"
 import { count, idle, note, now } from "./State.ts"
@@ -27,8 +29,8 @@ import * as Tools from "./Tools.ts"
 
 /** Sends the wanted response if it may be created now. */
 export const request = (call: Draft): void => {
-  const wanted = call.wanted
-  if (wanted === null || !mayCreate(call, wanted)) return
+  if (call.wanted === null || !mayCreate(call, call.wanted)) return
+  const wanted = Protection.given(call, call.wanted)
   call.requests += 1
   const request = `r${call.requests}`
   call.wanted = null
@@ -146,6 +148,7 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   call.slot._tag === "Idle" &&
   call.cut === null &&
   call.held.length === 0 &&
+  !Protection.isUnheard(call) &&
   !call.speech.speaking &&
   call.speech.answerBy === null &&
   wanted.notBefore <= call.at &&

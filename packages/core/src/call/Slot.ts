@@ -7,6 +7,7 @@ import type { Draft, Request, Wanted } from "./State.ts"
 /** A response is to be created as soon as it may be; where the call ends, only a goodbye. */
 export const want = (call: Draft, why: Wanted["why"], instructions: string | null = null): void => {
   if (why !== "goodbye" && call.ending !== null) return
+  keepProtection(call)
   const covered = call.speech.speaking && call.config.agent.turns === "model" && why !== "goodbye"
   call.wanted = { ...wanted(why, call.at), instructions, covered }
 }
@@ -17,8 +18,14 @@ export const wanted = (why: Wanted["why"], at: Millis): Wanted => ({
   notBefore: at,
   tries: 0,
   refusals: 0,
-  covered: false
+  covered: false,
+  protected: false
 })
+
+/** What was to be said protected is said by the next response, whatever that is for. */
+const keepProtection = (call: Draft): void => {
+  if (call.wanted?.protected === true) call.protect = true
+}
 
 /** Something of a response arrived: false unless it holds the slot and is not being cancelled. */
 export const alive = (call: Draft, response: string): boolean => {
@@ -35,7 +42,10 @@ export const holds = (call: Draft, response: string): boolean =>
 /** Gives the slot up to the caller; `byUs` where the model does not cancel by itself. */
 export const giveWay = (call: Draft, byUs: boolean): void => {
   const slot = call.slot
-  if (call.wanted !== null && call.wanted.why !== "goodbye") call.wanted = null
+  if (call.wanted !== null && call.wanted.why !== "goodbye") {
+    keepProtection(call)
+    call.wanted = null
+  }
   if (slot._tag === "Requested") call.slot = { ...slot, cancel: true }
   if (slot._tag === "Cancelling") call.slot = { ...slot, beaten: withCancel(slot.beaten) }
   if (slot._tag !== "Active") return
@@ -45,7 +55,8 @@ export const giveWay = (call: Draft, byUs: boolean): void => {
 }
 
 export const cancel = (call: Draft, response: string, beaten: Request | null): void => {
-  call.out.push({ _tag: "CancelResponse", session: call.model.session, response })
+  const { session, status } = call.model
+  if (status === "ready") call.out.push({ _tag: "CancelResponse", session, response })
   call.slot = { _tag: "Cancelling", response, beaten, due: call.at + Limits.cancelMs }
 }
 

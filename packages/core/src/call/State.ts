@@ -31,8 +31,14 @@ export interface State {
   readonly model: Model
   readonly caller: CallerAudio
   readonly speech: Speech
+  /** Not known to be speech yet, in order. */
+  readonly sounds: ReadonlyArray<Sound>
+  /** Items of sounds that were no speech, to be deleted once they exist. */
+  readonly asides: ReadonlyArray<string>
   readonly slot: Slot
   readonly wanted: Wanted | null
+  /** The next response is protected. */
+  readonly protect: boolean
   readonly cut: PendingCut | null
   /** Truncations and deletions that wait for the end of their response. */
   readonly held: ReadonlyArray<HeldCut>
@@ -75,15 +81,25 @@ export interface Model {
 /** The caller's turn: places in time are on the carrier's clock. */
 export interface Speech {
   readonly speaking: boolean
+  readonly item: string
   readonly onset: number
-  /** Machine turns: when this speech has lasted long enough to interrupt. */
-  readonly interruptAt: Millis | null
-  /** Speech too short to interrupt is not answered. */
-  readonly ignored: boolean
+  /** Machine turns: not known to be speech yet, and looked at again then. */
+  readonly lookAt: Millis | null
   /** The end of the speech that waits for an answer to be heard. */
   readonly owedFrom: number | null
   /** By then the model should have created its response (model turns), or made an item of the speech. */
   readonly answerBy: Millis | null
+}
+
+/** A sound of the caller's that is over, and is speech or not by what was said. */
+export interface Sound {
+  readonly item: string
+  /** On the carrier's clock. */
+  readonly end: number
+  /** Speech, if nothing is known by then. */
+  readonly due: Millis
+  /** Its item is in the model's conversation. */
+  readonly committed: boolean
 }
 
 /** At most one response writes to the conversation. */
@@ -120,6 +136,8 @@ export interface Wanted {
   readonly refusals: number
   /** The model's own response to the speech under way will cover it. */
   readonly covered: boolean
+  /** It is spoken to its end, whatever the caller says (call/Protection). */
+  readonly protected: boolean
 }
 
 /** A clear whose effect is not known yet. */
@@ -143,6 +161,7 @@ export interface OpenItem {
   readonly item: string
   readonly contentIndex: number
   readonly response: string
+  readonly protected: boolean
   /** Its response is done: nothing more will be generated. */
   readonly done: boolean
   /** Some of it was generated after its response was interrupted, and never sent. */
@@ -174,6 +193,9 @@ export interface Ending {
 
 export interface Sums {
   readonly interruptions: number
+  readonly asides: number
+  readonly pauses: number
+  readonly resumed: number
   readonly responses: number
   readonly toolCalls: number
   readonly truncations: number
@@ -204,9 +226,12 @@ export const create = (config: Config): State => ({
   ledger: Playback.empty,
   model: { session: 0, status: "connecting", since: 0, warnAt: null },
   caller: Caller.initial,
-  speech: { speaking: false, onset: 0, interruptAt: null, ignored: false, owedFrom: null, answerBy: null },
+  speech: { speaking: false, item: "", onset: 0, lookAt: null, owedFrom: null, answerBy: null },
+  sounds: [],
+  asides: [],
   slot: idle,
   wanted: null,
+  protect: false,
   cut: null,
   held: [],
   items: [],
@@ -221,6 +246,9 @@ export const create = (config: Config): State => ({
   requests: 0,
   sums: {
     interruptions: 0,
+    asides: 0,
+    pauses: 0,
+    resumed: 0,
     responses: 0,
     toolCalls: 0,
     truncations: 0,
@@ -249,8 +277,11 @@ export const open = (state: State): Draft => ({
   model: state.model,
   caller: state.caller,
   speech: state.speech,
+  sounds: state.sounds,
+  asides: state.asides,
   slot: state.slot,
   wanted: state.wanted,
+  protect: state.protect,
   cut: state.cut,
   held: state.held,
   items: state.items,
@@ -277,8 +308,11 @@ export const close = (draft: Draft): State => ({
   model: draft.model,
   caller: draft.caller,
   speech: draft.speech,
+  sounds: draft.sounds,
+  asides: draft.asides,
   slot: draft.slot,
   wanted: draft.wanted,
+  protect: draft.protect,
   cut: draft.cut,
   held: draft.held,
   items: draft.items,

@@ -48,6 +48,7 @@ export const responseDone = (
 export const finished = (call: Draft, event: ToolFinished): void => {
   const tool = call.tools.find((tool) => tool.call === event.call && tool.due !== null)
   if (tool === undefined) return note(call, "late tool result", "the call was answered before: its result is dropped")
+  if (specOf(call, tool.name)?.protectAnswer === true && call.config.agent.turns === "machine") call.protect = true
   answer(call, tool.call, event.output)
   followUp(call)
 }
@@ -61,8 +62,10 @@ export const timedOut = (call: Draft): void => {
   followUp(call)
 }
 
+const specOf = (call: Draft, name: string) => call.config.agent.tools.find((spec) => spec.name === name)
+
 const run = (call: Draft, tool: ToolCall): void => {
-  const spec = call.config.agent.tools.find((spec) => spec.name === tool.name)
+  const spec = specOf(call, tool.name)
   if (spec === undefined) return refuse(call, tool.call, "there is no such tool")
   const given = tool.arguments.trim() === "" ? "{}" : tool.arguments
   if (!isObject(given)) return refuse(call, tool.call, "the arguments are not a JSON object")
@@ -73,10 +76,10 @@ const run = (call: Draft, tool: ToolCall): void => {
   call.out.push({ _tag: "RunTool", call: tool.call, name: tool.name, arguments: given })
 }
 
-/** Speech that may still prove too short to interrupt calls the end off when it does. */
+/** A sound that is not known to be speech calls the end off when it proves to be. */
 const endCall = (call: Draft, tool: ToolCall, spoke: boolean, cutShort: boolean): void => {
   count(call, { toolCalls: call.sums.toolCalls + 1 })
-  const isCallerSpeaking = call.speech.speaking && call.speech.interruptAt === null
+  const isCallerSpeaking = call.speech.speaking && call.speech.lookAt === null
   if (cutShort || isCallerSpeaking) return refuse(call, tool.call, "not hung up: the caller speaks")
   answer(call, tool.call, EndCall.accepted)
   Ending.afterGoodbye(call, spoke)

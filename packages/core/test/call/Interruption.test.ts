@@ -233,6 +233,7 @@ describe("In machine turns", () => {
     assert.notInclude(Scene.tags(scene.commands), "Clear")
     assert.notInclude(Scene.tags(scene.commands), "CreateResponse")
     assert.include(Scene.notes(scene.commands), "interruption ignored")
+    assert.deepInclude(scene.commands, { _tag: "DeleteItem", session: 0, item: "user_1" })
   })
 
   it("longer speech interrupts when it has lasted long enough", () => {
@@ -254,7 +255,10 @@ describe("In machine turns", () => {
     scene.frames(1000)
     assert.deepStrictEqual(Scene.notes(Scene.speaks(scene)), ["interruption ignored"])
     scene.frames(400)
-    assert.include(Scene.tags(Scene.stops(scene)), "CreateResponse")
+    Scene.stops(scene)
+    assert.strictEqual(Scene.only(scene.commands, "CreateResponse").length, 1, "the greeting is not heard yet")
+    scene.frames(1600)
+    assert.include(Scene.tags(Scene.echoes(scene)), "CreateResponse")
     assert.notInclude(Scene.tags(scene.commands), "Clear")
   })
 })

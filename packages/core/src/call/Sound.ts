@@ -1,0 +1,152 @@
+/**
+ * The sounds of the caller, as the model's voice activity detection reports them: each is speech, which interrupts and
+ * is answered, or an aside, which does neither.
+ *
+ * In `model` turns the model takes every sound for speech. In `machine` turns the policies decide (call/Verdict), when
+ * the sound is long enough, when it is over, or when its words are known, `Limits.decideMs` after its end at the
+ * latest: undecided, it was speech.
+ *
+ * An onset counts at its place on the carrier's clock. One that was spoken before our audio began to play, and reached
+ * the model only in a backlog, interrupts nothing.
+ *
+ * Invariants
+ * 1. Every sound is speech or an aside, once; what is undecided is in `speech.lookAt` or in `sounds`, never for good.
+ * 2. An aside is deleted from the model's conversation as soon as its item exists, and stays in the transcript.
+ * 3. What was owed to the caller before an aside is owed after it.
+ */
+
+import type {
+  ModelSpeechCommitted,
+  ModelSpeechStarted,
+  ModelSpeechStopped,
+  ModelTranscribed,
+  ModelTranscriptionFailed
+} from "../Event.ts"
+import * as Ledger from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
+import * as Transcript from "../Transcript.ts"
+import * as CallerAudio from "./CallerAudio.ts"
+import * as Ending from "./Ending.ts"
+import * as Interruption from "./Interruption.ts"
+import * as Protection from "./Protection.ts"
+import * as Slot from "./Slot.ts"
+import type { Draft, Sound } from "./State.ts"
+import { count, note, now } from "./State.ts"
+import * as Verdict from "./Verdict.ts"
+
+export const started = (call: Draft, event: ModelSpeechStarted): void => {
+  const modelMs = Math.min(event.audioStartMs + paddingMs(call), call.caller.appended / Limits.bytesPerMs)
+  const onset = CallerAudio.carrierTime(call.caller, modelMs)
+  const { answerBy, owedFrom } = call.speech
+  const isBacklog = modelMs * Limits.bytesPerMs < call.caller.backlogEnd
+  call.speech = { speaking: true, item: event.item, onset, lookAt: null, owedFrom: null, answerBy: null }
+  if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return
+  if (call.config.agent.turns === "model") return Interruption.interrupt(call)
+  call.speech = { ...call.speech, lookAt: call.at, owedFrom, answerBy }
+  look(call)
+}
+
+/** The sound under way may have become long enough. */
+export const look = (call: Draft): void => {
+  if (Verdict.of(call, false).is === "speech") return speaks(call)
+  const missing = Math.ceil(longestAside(call) - Verdict.lengthMs(call))
+  call.speech = { ...call.speech, lookAt: call.at + Math.max(Limits.lookMs, missing) }
+}
+
+export const stopped = (call: Draft, event: ModelSpeechStopped): void => {
+  const { answerBy, item, lookAt, owedFrom, speaking } = call.speech
+  if (!speaking) return
+  const { detection } = call.config.agent
+  const silence = detection.type === "server_vad" ? detection.silenceDurationMs : 0
+  const end = CallerAudio.carrierTime(call.caller, event.audioEndMs - silence)
+  const verdict = lookAt === null ? null : Verdict.of(call, true)
+  call.speech = { ...call.speech, speaking: false, lookAt: null }
+  if (verdict === null || verdict.is === "speech") {
+    if (verdict !== null) speaks(call)
+    call.speech = { ...call.speech, owedFrom: end, answerBy: call.at + Limits.answerMs }
+    return
+  }
+  call.speech = { ...call.speech, owedFrom, answerBy }
+  const sound: Sound = { item, end, due: call.at + Limits.decideMs, committed: false }
+  if (verdict.is === "aside") return ignore(call, sound, verdict.why)
+  call.sounds = [...call.sounds, sound].slice(-Limits.sounds)
+  heard(call, sound, Transcript.words(call.transcript, call.model.session, item))
+}
+
+export const committed = (call: Draft, event: ModelSpeechCommitted): void => {
+  call.transcript = Transcript.committed(call.transcript, event)
+  if (call.config.agent.transcription === null) {
+    call.transcript = Transcript.transcribed(call.transcript, { ...event, _tag: "ModelTranscriptionFailed" })
+  }
+  if (call.config.agent.turns === "model") return
+  if (call.asides.includes(event.item)) {
+    call.asides = call.asides.filter((item) => item !== event.item)
+    return forget(call, event.item)
+  }
+  if (call.sounds.some((sound) => sound.item === event.item)) {
+    call.sounds = call.sounds.map((sound) => (sound.item === event.item ? { ...sound, committed: true } : sound))
+    return
+  }
+  call.speech = { ...call.speech, answerBy: null }
+  Slot.want(call, "answer")
+}
+
+export const transcribed = (call: Draft, event: ModelTranscribed | ModelTranscriptionFailed): void => {
+  call.transcript = Transcript.transcribed(call.transcript, event)
+  const sound = call.sounds.find((sound) => sound.item === event.item)
+  if (sound !== undefined) heard(call, sound, event._tag === "ModelTranscribed" ? event.text : null)
+}
+
+/** Nobody knows in time what was said. */
+export const undecided = (call: Draft): void => {
+  const sound = call.sounds.find((sound) => sound.due <= call.at)
+  if (sound !== undefined) heard(call, sound, null)
+}
+
+const heard = (call: Draft, sound: Sound, text: string | null | undefined): void => {
+  if (text === undefined) return
+  const verdict = Verdict.ofWords(call, text)
+  call.sounds = call.sounds.filter((other) => other !== sound)
+  if (verdict.is === "aside") return ignore(call, sound, verdict.why)
+  speaks(call)
+  if (sound.committed) return Slot.want(call, "answer")
+  if (!call.speech.speaking) {
+    call.speech = { ...call.speech, owedFrom: sound.end, answerBy: call.at + Limits.answerMs }
+  }
+}
+
+/** It is speech, and so is what was said just before. */
+const speaks = (call: Draft): void => {
+  call.speech = { ...call.speech, lookAt: null, owedFrom: null, answerBy: null }
+  call.sounds = []
+  if (!Protection.isUnderWay(call)) return Interruption.interrupt(call)
+  Ending.revoke(call)
+  note(
+    call,
+    "interruption ignored",
+    `${call.greeting === "under way" ? "the greeting" : "what the agent says"} is protected`
+  )
+}
+
+const ignore = (call: Draft, sound: Sound, why: string): void => {
+  note(call, "interruption ignored", why)
+  count(call, { asides: call.sums.asides + 1 })
+  if (sound.committed) forget(call, sound.item)
+  else call.asides = [...call.asides, sound.item].slice(-Limits.sounds)
+}
+
+const forget = (call: Draft, item: string): void => {
+  const { session, status } = call.model
+  call.transcript = Transcript.aside(call.transcript, session, item)
+  if (status !== "ready") return
+  call.out.push({ _tag: "DeleteItem", session, item })
+  count(call, { deletions: call.sums.deletions + 1 })
+}
+
+const longestAside = ({ config: { agent } }: Draft): number =>
+  Math.max(agent.interruptAfterMs, agent.backchannels === null ? 0 : agent.backchannels.maxMs + 1)
+
+const paddingMs = (call: Draft): number => {
+  const { detection } = call.config.agent
+  return detection.type === "server_vad" ? detection.prefixPaddingMs : Limits.prefixPaddingMs
+}
