@@ -1,14 +1,31 @@
 /**
  * What should be true of a call, told from outside the machine: from the bytes at the caller's ear, from what the
- * strict model was told, and from the commands as they were given; never from the machine's own books.
+ * strict model was told and holds, and from the commands as they were given; never from the machine's own books. Of the
+ * core nothing is used but its types.
  *
- * Nothing of the core is used here but its types.
+ * The rules stand in judge/, a theme a file. Each looks at the events and commands of every step as they come, and keeps
+ * no more than what is still open: a call of two hours costs the memory of one of a minute.
+ *
+ * Invariants
+ * 1. A judge never throws, and changes nothing of what it looks at.
+ * 2. It stops after the first few findings: what follows is mostly their consequence.
  */
 
 import type { Command, Event } from "@offhook/core"
 import type * as World from "../World.ts"
 import type { Broken, Invariant } from "./Invariants.ts"
+import * as Bounds from "./judge/Bounds.ts"
+import * as CallerLine from "./judge/CallerLine.ts"
+import type { Case, Rule } from "./judge/Case.ts"
+import * as Measures from "./judge/Measures.ts"
+import * as Peers from "./judge/Peers.ts"
+import * as Responses from "./judge/Responses.ts"
+import * as Spoken from "./judge/Spoken.ts"
+import * as Suspended from "./judge/Suspended.ts"
+import * as Tools from "./judge/Tools.ts"
 import type * as Plan from "./Plan.ts"
+
+export type { Measures } from "./judge/Measures.ts"
 
 /** One step of the machine. `at`: ms since the call was placed; `deadline`: the machine's next, on the call's clock. */
 export interface Step {
@@ -26,20 +43,55 @@ export interface Judge {
   readonly over: () => void
   /** In the order in which they were found. */
   readonly broken: ReadonlyArray<Broken>
+  readonly measures: Measures.Measures
 }
 
-export const make = (world: World.World, _plan: Plan.Plan): Judge => {
+const mostFindings = 5
+
+export const make = (world: World.World, plan: Plan.Plan): Judge => {
   const broken: Array<Broken> = []
-  const found = (invariant: Invariant, at: number, detail: string) => broken.push({ invariant, at, detail })
-  let ended = 0
+  const suspended = Suspended.of(plan)
+  const found = (invariant: Invariant, at: number, detail: string): void => {
+    if (broken.length < mostFindings && !suspended.has(invariant)) broken.push({ invariant, at, detail })
+  }
+  const measures = Measures.make()
+  const peers = Peers.make()
+  const on: Case = { world, plan, bounds: Bounds.of(plan), peers, measures, found }
+  peers.judge(on)
+  const spoken = Spoken.make(on)
+  const rules: ReadonlyArray<Rule> = [peers, spoken, CallerLine.make(on), Responses.make(on), Tools.make(on)]
+  const eventRules = rules.flatMap(({ event }) => event ?? [])
+  const commandRules = rules.flatMap(({ command }) => command ?? [])
+  const stepRules = rules.flatMap(({ stepped }) => stepped ?? [])
+  const overRules = rules.flatMap(({ over }) => over ?? [])
+  let begun = false
+
+  const given = (commands: ReadonlyArray<Command>, at: number): void => {
+    for (const command of commands) for (const rule of commandRules) rule(command, at)
+  }
+
+  const begin = (at: number): void => {
+    if (begun) return
+    begun = true
+    given(world.first, at)
+  }
+
   return {
     broken,
-    stepped: ({ at, commands }) => {
-      if (ended > 0 && commands.length > 0) found("ends once", at, `${commands[0]?._tag} after the end`)
-      for (const command of commands) if (command._tag === "Ended") ended++
+    measures,
+    stepped: ({ at, commands, deadline, event }) => {
+      begin(at)
+      if (broken.length >= mostFindings) return
+      for (const rule of eventRules) rule(event, at)
+      given(commands, at)
+      for (const rule of stepRules) rule(at)
+      if (deadline !== null && (event._tag === "TimeAdvanced" ? deadline <= event.at : deadline < event.at)) {
+        found("deadline ahead", at, `at ${event.at} ms (${event._tag}) the next deadline is ${deadline} ms`)
+      }
     },
     over: () => {
-      if (ended !== 1) found("ends once", world.now(), `it ended ${ended} times`)
+      begin(world.now())
+      for (const rule of overRules) rule(world.now())
     }
   }
 }

@@ -25,6 +25,8 @@ export interface Options {
 
 export interface Result {
   readonly broken: ReadonlyArray<Broken>
+  /** What the caller experienced, by their ear. */
+  readonly measures: Judge.Measures
   /** How long the call was, ms. */
   readonly callMs: number
   readonly steps: number
@@ -66,6 +68,7 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
   }
   return {
     broken: [...judge.broken, ...failed],
+    measures: judge.measures,
     callMs: world.now(),
     steps,
     kept: options.keep === true ? { first: world.first, steps: kept } : null

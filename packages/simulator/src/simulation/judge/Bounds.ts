@@ -1,0 +1,71 @@
+/**
+ * How long things may take, ms, told independently of the machine's own limits. What a network adds is computed from
+ * the plan.
+ */
+
+import type { Agent } from "@offhook/core"
+import type * as Line from "../../Line.ts"
+import type * as Plan from "../Plan.ts"
+
+/** One direction of a network path: no message takes less, none takes longer. */
+export interface Path {
+  readonly least: number
+  readonly most: number
+}
+
+export interface Bounds {
+  readonly fromCarrier: Path
+  readonly toCarrier: Path
+  readonly fromModel: Path
+  readonly toModel: Path
+  /** From the last change of an item at the ear until the model was told of it. */
+  readonly settle: number
+}
+
+/** The agent's fields that decide what an interruption is. */
+export type Policies = Agent.Agent & { readonly pauseToDecide: boolean }
+
+/** The echo of a clear is waited for. */
+const echo = 400
+/** A truncation is held until its response is done. */
+const hold = 300
+/** A sound may be speech, or not. */
+export const decide = 800
+/** What a host's timers, and steps between, may add. */
+const slack = 100
+
+/** The caller waits, without a reason in the recording. */
+export const deadAir = 12_000
+/** A turn is answered. */
+export const answer = 20_000
+/** After a tool's time is over. */
+export const toolAnswer = 1_000
+/** No event of an active response: it is given up. */
+export const stuck = 30_000
+/** A cancelled response ends, else it is given up. */
+export const cancelled = 3_000
+/** A request is neither created nor refused: it is given up. */
+export const requested = 5_000
+/** The carrier closes its side, else it is given up; and a round trip. */
+export const closing = 6_000
+/** Of a call that ends by itself: a goodbye to be spoken, and what is queued. */
+export const frame = 20
+
+export const of = ({ network, agent }: Plan.Plan): Bounds => {
+  const path = ({ delay, jitter, stalls = [] }: Line.Network): Path => ({
+    least: delay,
+    // What arrives during a stall arrives at its end.
+    most:
+      delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
+  })
+  const carrier = path(network.carrier)
+  const model = path(network.model)
+  const { pauseToDecide }: Partial<Policies> = agent
+  return {
+    fromCarrier: carrier,
+    toCarrier: carrier,
+    fromModel: model,
+    toModel: model,
+    settle: 2 * carrier.most + 2 * model.most + echo + hold + slack + (pauseToDecide === true ? decide : 0)
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The caller's audio, from our door to the model: the frames that came are looked for in the bytes that the model
+ * received, in order.
+ *
+ * Between two frames there may be silence as long as the frames that the carrier left out, 10 s at most; where media
+ * stopped for 750 ms in the caller's speech there may be 1 s of it ahead of that. A message that the carrier repeats is
+ * not said twice.
+ */
+
+import type { Event } from "@offhook/core"
+import * as Base64 from "../../Base64.ts"
+import * as G711 from "../../G711.ts"
+import type { Case, Rule } from "./Case.ts"
+
+const bytesPerMs = G711.BYTES_PER_MS
+const gapFilledMs = 10_000
+/** Media stopped for 750 ms, as who counts them sees it: between the frames around the gap, over a line with jitter. */
+const speechGapMs = 700
+const speechGapFilledMs = 1_000
+/** A smaller jump of the timestamps is rounding. */
+const roundingMs = 20
+/** Kept while the model is not ready. */
+const keptBytes = 10_000 * bytesPerMs
+
+interface Frame {
+  readonly at: number
+  readonly timestamp: number
+  readonly payload: Uint8Array | string
+  readonly bytes: number
+}
+
+export const make = (on: Case): Rule => {
+  const { bounds, found, peers, world } = on
+  let frames: Array<Frame> = []
+  let head = 0
+  /** Of the received bytes. */
+  let position = 0
+  let expected: number | null = null
+  let overflowed = false
+  let matched = 0
+  let broken = false
+  let nextLook = 0
+  let latest: Frame | undefined
+
+  const came = (event: Extract<Event, { _tag: "CarrierAudio" }>, at: number): void => {
+    if (peers.sessions.at(-1)?.endedBy !== null || !peers.isStreaming()) return
+    const { bytes, payload, timestamp } = event
+    if (latest !== undefined && timestamp === latest.timestamp && isSame(payload, latest.payload)) return
+    latest = { at, timestamp, payload, bytes }
+    frames.push(latest)
+  }
+
+  /** Looks for the frames in what the model received since; `isFinal`: nothing more comes. */
+  const look = (isFinal: boolean): void => {
+    const received = world.models.at(-1)?.received
+    if (received === undefined || broken) return
+    const bytes = received.bytes(position)
+    const base = position
+    let at = 0
+    while (head < frames.length && !broken) {
+      const frame = frames[head]
+      if (frame === undefined) break
+      const jump = expected === null ? 0 : frame.timestamp - expected
+      const missing = Math.abs(jump) < roundingMs ? 0 : Math.max(0, jump)
+      const filled = fillings(missing).find((fill) => holds(bytes, at, fill, frame))
+      if (filled === undefined) {
+        const isWaiting = at + frame.bytes + (missing + speechGapFilledMs) * bytesPerMs > bytes.length
+        if (isWaiting && !isFinal) break
+        if (isWaiting && isSilent(bytes, at, bytes.length)) break
+        if (overflowed && matched === 0) {
+          head++
+          expected = frame.timestamp + frame.bytes / bytesPerMs
+          continue
+        }
+        broken = true
+        const ms = Math.round((base + at) / bytesPerMs)
+        found(
+          "caller heard once",
+          world.now(),
+          `the frame at ${frame.timestamp} ms is not what the model hears at ${ms} ms`
+        )
+        break
+      }
+      at += filled + frame.bytes
+      expected = frame.timestamp + frame.bytes / bytesPerMs
+      if (jump < 0 && missing === 0) expected = Math.max(expected, frame.timestamp)
+      head++
+      matched++
+    }
+    position = base + at
+    received.forget?.(position - G711.BYTES_PER_MS * 60_000)
+    if (head > 512) {
+      frames = frames.slice(head)
+      head = 0
+    }
+  }
+
+  return {
+    event: (event, at) => {
+      if (event._tag === "CarrierAudio") came(event, at)
+      else if (event._tag === "ModelSessionUpdated") checkWaiting()
+    },
+    command: (command) => {
+      if (command._tag === "Note" && command.note.what === "audio overflow") overflowed = true
+    },
+    stepped: (at) => {
+      if (at < nextLook) return
+      nextLook = at + 1_000
+      look(false)
+    },
+    over: (at) => {
+      look(true)
+      const frame = frames[head]
+      const session = peers.sessions.at(-1)
+      if (broken || session === undefined || session.readyAt === Number.POSITIVE_INFINITY) return
+      const received = world.models.at(-1)?.received.length() ?? 0
+      const rest = received - position
+      const due =
+        session.endedBy === "model" ? session.endedAt - bounds.fromModel.most - bounds.toModel.most : session.endedAt
+      if (frame !== undefined && frame.at < due) {
+        found("caller heard once", at, `the frame at ${frame.timestamp} ms never reached the model`)
+      } else if (
+        frame === undefined &&
+        rest > 0 &&
+        !isSilent(world.models.at(-1)?.received.bytes(position) ?? none, 0, rest)
+      ) {
+        found("caller heard once", at, `the model heard ${rest} bytes more than the caller said`)
+      }
+    }
+  }
+
+  function checkWaiting(): void {
+    let bytes = 0
+    for (let index = head; index < frames.length; index++) bytes += frames[index]?.bytes ?? 0
+    if (bytes > keptBytes) overflowed = true
+  }
+}
+
+const none = new Uint8Array(0)
+
+/** Bytes of silence that may stand before a frame after `missing` ms. */
+const fillings = (missing: number): ReadonlyArray<number> => {
+  const whole = Math.min(missing, gapFilledMs) * bytesPerMs
+  if (missing < speechGapMs) return [whole]
+  return [whole, (speechGapFilledMs + Math.min(Math.max(0, missing - speechGapFilledMs), gapFilledMs)) * bytesPerMs]
+}
+
+const holds = (bytes: Uint8Array, at: number, silence: number, frame: Frame): boolean => {
+  const start = at + silence
+  if (start + frame.bytes > bytes.length || !isSilent(bytes, at, start)) return false
+  const payload = asBytes(frame.payload)
+  for (let index = 0; index < payload.length; index++) if (bytes[start + index] !== payload[index]) return false
+  return true
+}
+
+const isSilent = (bytes: Uint8Array, from: number, to: number): boolean => {
+  for (let index = from; index < to; index++) if (bytes[index] !== G711.SILENCE) return false
+  return to <= bytes.length
+}
+
+const asBytes = (payload: Uint8Array | string): Uint8Array =>
+  typeof payload === "string" ? (Base64.decode(payload) ?? none) : payload
+
+const isSame = (one: Uint8Array | string, other: Uint8Array | string): boolean => {
+  if (typeof one === "string" || typeof other === "string") return one === other
+  return one.length === other.length && one.every((byte, index) => byte === other[index])
+}

@@ -1,0 +1,78 @@
+/**
+ * How well anybody on our side could know where on the carrier's clock an echo stands: the jitter of the ones that cuts
+ * are measured by.
+ *
+ * An echo travels in order with the caller's frames. Where it stands between two that follow each other, its place is
+ * known to a frame. Where frames are missing around it, nothing is known but its arrival, which is late by as much as
+ * the network made it: that is what no party could know.
+ */
+
+import type { Event } from "@offhook/core"
+import type { SimCarrier } from "../../SimCarrier.ts"
+import * as Bounds from "./Bounds.ts"
+
+export interface Echo {
+  readonly at: number
+  readonly name: string
+  readonly flushed: boolean
+  arrivedAt: number
+  /** Ms; how far its place is unknown besides the frame around it. */
+  unknown: number
+}
+
+export interface Echoes {
+  readonly event: (event: Event, at: number) => void
+  /** Takes in what the carrier echoed since. */
+  readonly read: () => void
+  /** The last one sent at or before `at`. */
+  readonly last: (flushed: boolean, at: number) => Echo | undefined
+}
+
+const remembered = 64
+
+export const make = (carrier: SimCarrier, path: Bounds.Path): Echoes => {
+  let cursor = 0
+  const echoes: Array<Echo> = []
+  /** Arrived, and the frame behind it has not. */
+  let open: Array<Echo> = []
+  let frameEnd: number | null = null
+
+  const read = (): void => {
+    const all = carrier.ear.echoes
+    for (; cursor < all.length; cursor++) {
+      const echo = all[cursor]
+      if (echo === undefined) continue
+      const { at, name, flushed } = echo
+      echoes.push({ at, name, flushed, arrivedAt: Number.POSITIVE_INFINITY, unknown: 0 })
+      if (echoes.length > remembered) echoes.shift()
+    }
+  }
+
+  return {
+    read,
+    event: (event, at) => {
+      if (event._tag === "CarrierMarked") {
+        read()
+        const echo = echoes.find(({ name, arrivedAt }) => name === event.name && arrivedAt === Number.POSITIVE_INFINITY)
+        if (echo === undefined) return
+        echo.arrivedAt = at
+        echo.unknown = Math.max(0, at - echo.at - path.least)
+        open.push(echo)
+      } else if (event._tag === "CarrierAudio") {
+        if (open.length > 0 && frameEnd !== null) {
+          const missing = Math.max(0, event.timestamp - frameEnd)
+          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + Bounds.frame)
+        }
+        if (open.length > 0) open = []
+        frameEnd = event.timestamp + event.bytes / 8
+      }
+    },
+    last: (flushed, at) => {
+      for (let index = echoes.length - 1; index >= 0; index--) {
+        const echo = echoes[index]
+        if (echo !== undefined && echo.flushed === flushed && echo.at <= at + 1e-6) return echo
+      }
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The connections of a call as its events and commands tell: which are open, since when, and who closed them. Besides,
+ * the rules about ends.
+ *
+ * A session is *ready* from `session.updated` on: before that it is only configured. A stream is open from `start` on.
+ */
+
+import type { Command, Event } from "@offhook/core"
+import * as Bounds from "./Bounds.ts"
+import type { Case, Rule } from "./Case.ts"
+
+export interface Session {
+  connected: boolean
+  readyAt: number
+  /** When we asked to close it, or learned that it was closed; Infinity before. */
+  endedAt: number
+  endedBy: "model" | "us" | null
+}
+
+export interface Stream {
+  readonly startedAt: number
+  /** `stop`, the end of its socket, or our own request to close it; Infinity before. */
+  endedAt: number
+  isClosed: boolean
+}
+
+export interface Peers {
+  readonly sessions: ReadonlyArray<Session>
+  readonly streams: ReadonlyArray<Stream>
+  /** When the call's end began: a close that was asked for or told; Infinity before. */
+  readonly endingAt: number
+  readonly isOver: boolean
+  readonly isReady: (session: number) => boolean
+  readonly isStreaming: () => boolean
+}
+
+export interface Tracker extends Peers, Rule {
+  readonly judge: (on: Pick<Case, "found" | "world">) => void
+}
+
+export const make = (): Tracker => {
+  const sessions: Array<Session> = []
+  const streams: Array<Stream> = []
+  let on: Pick<Case, "found" | "world"> | undefined
+  let endingAt = Number.POSITIVE_INFINITY
+  let lastAskedAt = Number.NEGATIVE_INFINITY
+  let hungUp = false
+  let ended = 0
+
+  const ending = (at: number): void => {
+    endingAt = Math.min(endingAt, at)
+  }
+
+  const sessionEnded = (index: number, at: number, by: Session["endedBy"]): void => {
+    const session = sessions[index]
+    if (session === undefined || session.endedBy !== null) return
+    session.endedAt = at
+    session.endedBy = by
+  }
+
+  const streamEnded = (index: number, at: number, isClosed: boolean): void => {
+    const stream = streams[index]
+    if (stream === undefined) return
+    stream.endedAt = Math.min(stream.endedAt, at)
+    if (isClosed) stream.isClosed = true
+    ending(at)
+  }
+
+  const toNobody = (command: Command, at: number): void =>
+    on?.found("open peers only", at, `${command._tag} to what is not open`)
+
+  const toModel = (command: Command & { readonly session: number }, at: number): void => {
+    const session = sessions[command.session]
+    const isOpen = session !== undefined && session.endedBy === null
+    const isFit = command._tag === "ConfigureModel" ? session?.connected === true : session?.readyAt !== undefined
+    const isReady = command._tag === "ConfigureModel" || (session?.readyAt ?? Number.POSITIVE_INFINITY) <= at
+    if (!isOpen || !isFit || !isReady) toNobody(command, at)
+  }
+
+  const toCarrier = (command: Command & { readonly stream: number }, at: number): void => {
+    const stream = streams[command.stream]
+    if (stream === undefined || stream.endedAt <= at) toNobody(command, at)
+  }
+
+  return {
+    sessions,
+    streams,
+    get endingAt() {
+      return endingAt
+    },
+    get isOver() {
+      return ended > 0
+    },
+    isReady: (index) => {
+      const session = sessions[index]
+      return session !== undefined && session.endedBy === null && session.readyAt < Number.POSITIVE_INFINITY
+    },
+    isStreaming: () => (streams.at(-1)?.endedAt ?? 0) === Number.POSITIVE_INFINITY,
+    judge: (given) => {
+      on = given
+    },
+
+    event: (event: Event, at) => {
+      switch (event._tag) {
+        case "CarrierStarted":
+          if (streams[event.stream] === undefined) {
+            streams[event.stream] = { startedAt: at, endedAt: Number.POSITIVE_INFINITY, isClosed: false }
+          }
+          return
+        case "CarrierStopped":
+          return streamEnded(event.stream, at, false)
+        case "CarrierClosed":
+          return streamEnded(event.stream, at, true)
+        case "ModelConnected": {
+          const session = sessions[event.session]
+          if (session !== undefined) session.connected = true
+          return
+        }
+        case "ModelSessionUpdated": {
+          const session = sessions[event.session]
+          if (session !== undefined) session.readyAt = Math.min(session.readyAt, at)
+          return
+        }
+        case "ModelClosed":
+        case "ModelConnectFailed":
+          return sessionEnded(event.session, at, "model")
+      }
+    },
+
+    command: (command, at) => {
+      if (ended > 0) {
+        on?.found("ends once", at, `${command._tag} after the end`)
+        if (command._tag !== "Ended") return
+      }
+      switch (command._tag) {
+        case "ConnectModel":
+          if (sessions.some(({ endedBy }) => endedBy === null)) {
+            on?.found("open peers only", at, "a second session is opened beside the first")
+          }
+          sessions[command.session] = {
+            connected: false,
+            readyAt: Number.POSITIVE_INFINITY,
+            endedAt: Number.POSITIVE_INFINITY,
+            endedBy: null
+          }
+          return
+        case "CloseModel":
+          if (sessions[command.session]?.endedBy === "us") toNobody(command, at)
+          lastAskedAt = at
+          return sessionEnded(command.session, at, "us")
+        case "CloseCarrier": {
+          const stream = streams[command.stream]
+          if (stream === undefined || stream.isClosed) toNobody(command, at)
+          lastAskedAt = at
+          return streamEnded(command.stream, at, false)
+        }
+        case "HangUp":
+          if (hungUp) on?.found("open peers only", at, "the call is hung up twice")
+          hungUp = true
+          lastAskedAt = at
+          return ending(at)
+        case "PlayAudio":
+        case "Mark":
+        case "Clear":
+          return toCarrier(command, at)
+        case "Ended": {
+          ended++
+          if (ended > 1) return on?.found("ends once", at, "it ended twice")
+          sessions.forEach((session, index) => {
+            if (session.endedBy === null) on?.found("sockets closed", at, `session ${index} was left open`)
+          })
+          streams.forEach((stream, index) => {
+            const isAsked = stream.endedAt < Number.POSITIVE_INFINITY || hungUp
+            if (!isAsked) on?.found("sockets closed", at, `stream ${index} was left open`)
+          })
+          const since = Math.max(endingAt, lastAskedAt)
+          if (at - since > Bounds.closing && since > Number.NEGATIVE_INFINITY && endingAt < Number.POSITIVE_INFINITY) {
+            on?.found("ends in time", at, `it ended ${Math.round(at - since)} ms after the last close was asked for`)
+          }
+          return
+        }
+        case "Note":
+        case "Reacted":
+        case "RunTool":
+        case "Settled":
+          return
+        default:
+          return toModel(command, at)
+      }
+    },
+
+    over: (at) => {
+      if (ended !== 1 && on?.world.state() !== undefined) on.found("ends once", at, `it ended ${ended} times`)
+      on?.world.models.forEach((model, index) => {
+        const isConnecting = sessions[index]?.connected === false
+        if (!model.closed() && !isConnecting) {
+          on?.found("sockets closed", at, `the model's socket of session ${index} is open for ever`)
+        }
+      })
+      if (on?.world.carrier.isEnded() === false) on.found("sockets closed", at, "the carrier's call goes on for ever")
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Who asks for a response, who holds it, and what the strict model refuses.
+ *
+ * A response is *known* from `response.created` (or our request for it) until `response.done`, or until it was given up:
+ * after the silence that the bounds name.
+ */
+
+import type { Command, Event } from "@offhook/core"
+import * as Bounds from "./Bounds.ts"
+import type { Case, Rule } from "./Case.ts"
+
+interface Request {
+  readonly id: string
+  readonly at: number
+  readonly order: number
+}
+
+interface Active {
+  readonly id: string
+  readonly order: number
+  /** The last event of it. */
+  aliveAt: number
+  cancelledAt: number
+}
+
+export const make = (on: Case): Rule => {
+  const { found, peers, plan, world } = on
+  let order = 0
+  let requested: Request | null = null
+  const active = new Map<string, Active>()
+  /** In the order of steps: when a response was announced, and when each request of ours was given. */
+  const announced = new Map<string, number>()
+  const asked = new Map<string, number>()
+  /** Cancellations that the model may have found nothing for: their `response.done` was on its way. */
+  const cancelling = new Set<string>()
+  let crossed = 0
+  let blind = 0
+  let refused = 0
+  let errors = 0
+  let session = 0
+
+  const forget = (): void => {
+    requested = null
+    active.clear()
+    cancelling.clear()
+  }
+
+  const ask = (command: Extract<Command, { _tag: "CreateResponse" }>, at: number): void => {
+    for (const one of active.values()) {
+      const isGivenUp =
+        at - one.aliveAt >= Bounds.stuck - 1 || (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - 1)
+      if (!isGivenUp) found("one response", at, `${command.request} is asked for while ${one.id} is active`)
+    }
+    if (requested !== null && at - requested.at < Bounds.requested - 1) {
+      found("one response", at, `${command.request} is asked for while ${requested.id} is`)
+    }
+    if (asked.has(command.request)) found("one response", at, `${command.request} is asked for twice`)
+    requested = { id: command.request, at, order }
+    asked.set(command.request, order)
+    if (asked.size > most) asked.delete(first(asked))
+  }
+
+  const created = (event: Extract<Event, { _tag: "ModelResponseCreated" }>, at: number): void => {
+    if (!event.inConversation) return
+    announced.set(event.response, order)
+    if (announced.size > most) announced.delete(first(announced))
+    // One at a time writes to the conversation: a new one says that those before are over.
+    active.clear()
+    active.set(event.response, { id: event.response, order, aliveAt: at, cancelledAt: 0 })
+    if (requested !== null && event.request === requested.id) requested = null
+  }
+
+  const done = (event: Extract<Event, { _tag: "ModelResponseDone" }>): void => {
+    active.delete(event.response)
+    if (requested !== null && event.request === requested.id) requested = null
+    if (cancelling.delete(event.response) && event.reason !== "client_cancelled") crossed++
+  }
+
+  const alive = (response: string, at: number): void => {
+    const one = active.get(response)
+    if (one !== undefined) one.aliveAt = at
+  }
+
+  const isCrossing = (error: { readonly message: string; readonly event_id: string | null }): boolean => {
+    const running = /resp_\w+/.exec(error.message)?.[0]
+    const askedAt = asked.get(error.event_id ?? "")
+    if (running === undefined || askedAt === undefined) return false
+    const announcedAt = announced.get(running)
+    return plan.agent.turns === "model" && (announcedAt === undefined || announcedAt > askedAt)
+  }
+
+  const readErrors = (at: number): void => {
+    const sent = world.models[session]?.errorsSent
+    if (sent === undefined) return
+    for (; errors < sent.length; errors++) {
+      const error = sent[errors]
+      if (error === undefined || error.type !== "invalid_request_error" || ours.has(error.code)) continue
+      switch (error.code) {
+        case "conversation_already_has_active_response":
+          if (!isCrossing(error)) found("no refusal", at, error.message)
+          continue
+        case "response_cancel_not_active":
+          refused++
+          continue
+        default:
+          found("no refusal", at, `${error.code}: ${error.message}`)
+      }
+    }
+  }
+
+  return {
+    event: (event, at) => {
+      order++
+      switch (event._tag) {
+        case "ModelResponseCreated":
+          return created(event, at)
+        case "ModelResponseDone":
+          return done(event)
+        case "ModelAudio":
+        case "ModelText":
+        case "ModelToolCalled":
+          return alive(event.response, at)
+        case "ModelErred":
+          if (requested !== null && event.error.cause === requested.id) requested = null
+          return
+        case "ModelClosed":
+        case "ModelConnectFailed":
+          return forget()
+      }
+    },
+    command: (command, at) => {
+      switch (command._tag) {
+        case "CreateResponse":
+          return ask(command, at)
+        case "CancelResponse": {
+          if (command.response === null) {
+            blind++
+            return
+          }
+          cancelling.add(command.response)
+          const one = active.get(command.response)
+          if (one === undefined) found("no refusal", at, `${command.response} is cancelled and is not active`)
+          else one.cancelledAt = at
+          return
+        }
+        case "CloseModel":
+          return forget()
+        case "ConnectModel":
+          readErrors(at)
+          session = command.session
+          errors = 0
+      }
+    },
+    over: (at) => {
+      readErrors(at)
+      // What was cancelled and is not done yet may be over at the model.
+      const excused = crossed + cancelling.size + blind
+      const late = peers.sessions.at(session)?.endedBy === null ? 0 : 1
+      if (refused > excused + late) {
+        found("no refusal", at, `${refused} cancellations found nothing to cancel, ${excused} of them could not know`)
+      }
+    }
+  }
+}
+
+/** Responses and requests that are remembered. */
+const most = 256
+
+const first = (map: ReadonlyMap<string, unknown>): string => map.keys().next().value ?? ""
+
+/** The end of a session is an error of this type too, and nobody's fault. */
+const ours: ReadonlySet<string | null> = new Set(["session_expired"])

@@ -1,0 +1,446 @@
+/**
+ * What the agent said: as the model generated it, as it was played, as the ear heard it, and as the model believes it.
+ *
+ * The n-th audio command of a stream is the n-th media message at the carrier; what became of each byte of it is read
+ * from the ear, and held against what the model generated at that place. An item is looked at once nothing of it has
+ * changed for as long as the protocols need to tell the model.
+ */
+
+import type { Command, Event } from "@offhook/core"
+import type * as Conversation from "../../model/Conversation.ts"
+import * as Bounds from "./Bounds.ts"
+import type { Case, Rule } from "./Case.ts"
+import * as Echoes from "./Echoes.ts"
+
+const bytesPerMs = 8
+
+/** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
+const rounding = 5
+
+/** What the agent may repeat or lose when it goes on after a pause. */
+const resumeMs = 25
+
+type SettledTurn = Extract<Extract<Command, { _tag: "Settled" }>["turn"], { speaker: "agent" }>
+
+/** One audio content of an item. Bytes, except where Ms is said; times in ms, -Infinity where it never happened. */
+export interface Spoken {
+  readonly session: number
+  readonly item: string
+  readonly contentIndex: number
+  readonly response: string
+  readonly order: number
+  received: number
+  receivedAt: number
+  /** The end of the last range that was played, and how much was played in all. */
+  sent: number
+  sentAt: number
+  /** Given to the carrier, and neither heard nor discarded yet. */
+  pending: number
+  /** The byte that the ear hears next. */
+  heard: number
+  heardAt: number
+  clearedAt: number
+  clearGivenAt: number
+  /** Jitter of its cut that no party could know, ms. */
+  unknown: number
+  toldAt: number
+  isCancelled: boolean
+  doneAt: number
+  settled: SettledTurn | null
+}
+
+interface Piece {
+  readonly spoken: Spoken
+  readonly from: number
+  readonly resumes: boolean
+  left: number
+}
+
+export interface Books extends Rule {
+  /** The items that are not judged yet, in order of generation. */
+  readonly open: ReadonlyArray<Spoken>
+  /** Until when the ear has heard the agent, and whether it hears it now. */
+  readonly heardUntil: () => number
+  readonly startedAt: () => number
+  readonly isAudible: () => boolean
+  /** Bytes heard in the whole call. */
+  readonly heardBytes: () => number
+}
+
+export const make = (on: Case): Books => {
+  const { bounds, found, measures, peers, plan, world } = on
+  const { carrier } = world
+  const { pauseToDecide }: Partial<Bounds.Policies> = plan.agent
+  const mayResume = pauseToDecide === true
+  const echoes = Echoes.make(carrier, bounds.fromCarrier)
+  const open: Array<Spoken> = []
+  const outOfBand = new Set<string>()
+  const pieces: Array<{ readonly list: Array<Piece | undefined>; first: number }> = []
+  const cursor = { heard: 0, cleared: 0 }
+  let order = 0
+  let last: Spoken | undefined
+  let clearGivenAt = Number.NEGATIVE_INFINITY
+  /** Items of a lower order were begun before the last clear. */
+  let clearedBelow = 0
+  let nextLook = 0
+  let heardUntil = Number.NEGATIVE_INFINITY
+  let startedAt = Number.NEGATIVE_INFINITY
+  let heardBytes = 0
+
+  const find = (session: number, item: string, contentIndex: number): Spoken | undefined => {
+    for (let index = open.length - 1; index >= 0; index--) {
+      const one = open[index]
+      if (one?.item === item && one.contentIndex === contentIndex && one.session === session) return one
+    }
+    return undefined
+  }
+
+  const named = (one: Spoken): string => (one.contentIndex === 0 ? one.item : `${one.item}[${one.contentIndex}]`)
+
+  const received = (event: Extract<Event, { _tag: "ModelAudio" }>, at: number): void => {
+    if (outOfBand.has(event.response) || !peers.isReady(event.session)) return
+    let one = find(event.session, event.item, event.contentIndex)
+    if (one === undefined) {
+      one = {
+        session: event.session,
+        item: event.item,
+        contentIndex: event.contentIndex,
+        response: event.response,
+        order: order++,
+        received: 0,
+        receivedAt: at,
+        sent: 0,
+        sentAt: Number.NEGATIVE_INFINITY,
+        pending: 0,
+        heard: 0,
+        heardAt: Number.NEGATIVE_INFINITY,
+        clearedAt: Number.NEGATIVE_INFINITY,
+        clearGivenAt: Number.NEGATIVE_INFINITY,
+        unknown: 0,
+        toldAt: Number.NEGATIVE_INFINITY,
+        isCancelled: false,
+        doneAt: Number.NEGATIVE_INFINITY,
+        settled: null
+      }
+      open.push(one)
+    }
+    one.received += event.bytes
+    one.receivedAt = at
+  }
+
+  const played = (command: Extract<Command, { _tag: "PlayAudio" }>, at: number): void => {
+    const one = find(command.session, command.item, command.contentIndex)
+    if (one === undefined) {
+      return found("nothing stale", at, `${command.item} is played, which is over or was never generated`)
+    }
+    const { from, bytes } = command
+    const resumes = from !== one.sent
+    if (one.toldAt > Number.NEGATIVE_INFINITY || one.isCancelled || (!mayResume && one.order < clearedBelow)) {
+      found("nothing stale", at, `${bytes} bytes of ${named(one)} are played after it was interrupted`)
+    } else if (resumes && !(mayResume && one.order < clearedBelow && from < one.sent)) {
+      found("heard in order", at, `byte ${from} of ${named(one)} is played after byte ${one.sent}`)
+    }
+    if (from + bytes > one.received) {
+      found("truncated within", at, `${named(one)} is played to byte ${from + bytes} of ${one.received}`)
+    }
+    one.sent = from + bytes
+    one.sentAt = at
+    one.pending += bytes
+    pieces[command.stream] ??= { list: [], first: 0 }
+    pieces[command.stream]?.list.push({ spoken: one, from, resumes, left: bytes })
+  }
+
+  const pieceOf = (stream: number, message: number): Piece | undefined => {
+    const of = pieces[stream]
+    return of?.list[message - of.first]
+  }
+
+  /** Takes bytes of a message off; those before the first that is still there are forgotten. */
+  const leave = (stream: number, piece: Piece, bytes: number): void => {
+    piece.left -= bytes
+    piece.spoken.pending -= bytes
+    const of = pieces[stream]
+    if (of === undefined || piece.left > 0) return
+    let gone = 0
+    while (gone < of.list.length && of.list[gone]?.left === 0) gone++
+    if (gone < 32) return
+    of.list.splice(0, gone)
+    of.first += gone
+  }
+
+  const clipOf = (one: Spoken): Uint8Array | undefined => audioOf(on, one)?.clip
+
+  const readHeard = (): void => {
+    const all = carrier.ear.heard
+    for (; cursor.heard < all.length; cursor.heard++) {
+      const span = all[cursor.heard]
+      if (span === undefined) continue
+      const { at, stream, message, from, payload } = span
+      const bytes = payload.length
+      const until = at + bytes / bytesPerMs
+      heardBytes += bytes
+      if (at - heardUntil > 1) startedAt = at
+      heardUntil = Math.max(heardUntil, until)
+      const piece = pieceOf(stream, message)
+      if (piece === undefined) {
+        found("heard in order", at, `the ear heard ${bytes} bytes that nobody sent`)
+        continue
+      }
+      const one = piece.spoken
+      const place = piece.from + from
+      if (place !== one.heard) {
+        const error = (place - one.heard) / bytesPerMs
+        if (piece.resumes && from === 0) resumed(one, at, error)
+        else found("heard in order", at, `of ${named(one)} the ear heard byte ${place} after byte ${one.heard}`)
+      } else if (piece.resumes && from === 0) resumed(one, at, 0)
+      if (last !== undefined && one.order < last.order) {
+        found("heard in order", at, `${named(one)} is heard after ${named(last)}, which was generated later`)
+      }
+      const clip = clipOf(one)
+      if (clip !== undefined && !isAt(clip, place, payload)) {
+        found(
+          "heard in order",
+          at,
+          `at byte ${place} of ${named(one)} the ear heard what the model did not generate there`
+        )
+      }
+      last = one
+      one.heard = place + bytes
+      one.heardAt = until
+      leave(stream, piece, bytes)
+    }
+  }
+
+  const resumed = (one: Spoken, at: number, errorMs: number): void => {
+    measures.resumeErrors.push(errorMs)
+    measures.resumes++
+    if (Math.abs(errorMs) > resumeMs + one.unknown) {
+      found("heard in order", at, `${named(one)} goes on ${Math.round(errorMs)} ms from where it stopped`)
+    }
+  }
+
+  const readCleared = (): void => {
+    const all = carrier.ear.cleared
+    for (; cursor.cleared < all.length; cursor.cleared++) {
+      const span = all[cursor.cleared]
+      if (span === undefined) continue
+      const { stream, message, payload, clearedAt } = span
+      const piece = pieceOf(stream, message)
+      if (piece === undefined) continue
+      const one = piece.spoken
+      one.clearedAt = clearedAt
+      one.clearGivenAt = clearGivenAt
+      leave(stream, piece, payload.length)
+    }
+  }
+
+  const read = (): void => {
+    echoes.read()
+    if (cursor.heard < carrier.ear.heard.length) readHeard()
+    if (cursor.cleared < carrier.ear.cleared.length) readCleared()
+  }
+
+  const told = (command: Extract<Command, { _tag: "DeleteItem" | "Truncate" }>, at: number): void => {
+    if (command._tag === "DeleteItem") {
+      for (const one of open) if (one.item === command.item && one.session === command.session) one.toldAt = at
+      return
+    }
+    const one = find(command.session, command.item, command.contentIndex)
+    if (one === undefined) return found("truncated within", at, `${command.item} is truncated, and is not being said`)
+    one.toldAt = at
+    if (!Number.isInteger(command.audioEndMs) || command.audioEndMs < 0) {
+      found("truncated within", at, `${named(one)} is truncated to ${command.audioEndMs} ms`)
+    }
+    if (command.audioEndMs * bytesPerMs > one.received) {
+      found(
+        "truncated within",
+        at,
+        `${named(one)} is truncated to ${command.audioEndMs} ms of ${one.received / bytesPerMs}`
+      )
+    }
+  }
+
+  /** What no party could know of where the ear stopped, ms. */
+  const unknownOf = (one: Spoken): number => {
+    if (one.clearedAt === Number.NEGATIVE_INFINITY) return 0
+    const cut = echoes.last(true, one.clearedAt)
+    const anchor = echoes.last(false, one.clearedAt)
+    const late = cut === undefined || cut.arrivedAt > one.toldAt
+    const ofCut =
+      cut === undefined || late
+        ? Math.max(0, one.clearedAt - one.clearGivenAt - bounds.toCarrier.least)
+        : cut.unknown + Math.max(0, one.clearedAt - cut.at)
+    return ofCut + (anchor?.unknown ?? 0)
+  }
+
+  const lastChange = (one: Spoken): number =>
+    Math.max(one.receivedAt, one.sentAt, one.heardAt, one.clearedAt, one.doneAt, peers.streams.at(-1)?.startedAt ?? 0)
+
+  /** Judges the items that cannot change any more; `until`: the time they had to be told in. */
+  const look = (until: number): void => {
+    for (let index = 0; index < open.length; index++) {
+      const one = open[index]
+      if (one === undefined) continue
+      const isFinal = one.doneAt > Number.NEGATIVE_INFINITY && (one.pending === 0 || !peers.isStreaming())
+      if (!isFinal || lastChange(one) + bounds.settle > until) continue
+      open.splice(index--, 1)
+      judge(one)
+    }
+  }
+
+  const judge = (one: Spoken): void => {
+    const at = world.now()
+    const audio = audioOf(on, one)
+    if (audio === undefined) return
+    const heardMs = one.heard / bytesPerMs
+    const { generatedMs } = audio
+    const believedMs = audio.isDeleted ? 0 : (audio.keptMs ?? generatedMs)
+    const isTold = audio.isDeleted || audio.keptMs !== null
+    const isCut = one.clearedAt > Number.NEGATIVE_INFINITY
+    const tolerance = Bounds.frame + rounding + unknownOf(one)
+    const off = Math.abs(believedMs - heardMs)
+    if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
+    if (heardMs === 0 && !isTold && generatedMs > 0) {
+      found(
+        "unheard is deleted",
+        at,
+        `nothing of ${named(one)} was heard, and the model believes ${believedMs} ms of it`
+      )
+    } else if (isTold || isCut ? off > tolerance : off > 0) {
+      found(
+        "believed is heard",
+        at,
+        `the caller heard ${heardMs} of ${generatedMs} ms of ${named(one)}, the model believes ${believedMs} ms ` +
+          `(${Math.round(tolerance)} ms are allowed)`
+      )
+    }
+    const wholeBy = one.heardAt + tolerance + bounds.fromCarrier.most + bounds.settle
+    if (isTold && !isCut && heardMs === generatedMs && one.toldAt > wholeBy) {
+      found("whole is left alone", at, `${named(one)} was heard to its end and then cut to ${believedMs} ms`)
+    }
+    if (one.settled !== null) settled(one, one.settled, tolerance, at)
+  }
+
+  const settled = (one: Spoken, turn: SettledTurn, tolerance: number, at: number): void => {
+    const heardMs = one.heard / bytesPerMs
+    if (Math.abs(turn.heardMs - heardMs) > tolerance) {
+      found(
+        "settled is heard",
+        at,
+        `${named(one)} is settled as heard for ${turn.heardMs} ms, and was for ${heardMs} ms`
+      )
+    }
+  }
+
+  const turnSettled = (turn: SettledTurn, at: number): void => {
+    const one = find(turn.session, turn.item, turn.contentIndex)
+    if (turn.heardMs > turn.sentMs || turn.sentMs > turn.generatedMs) {
+      found(
+        "settled is heard",
+        at,
+        `${turn.item}: ${turn.heardMs} ms heard of ${turn.sentMs} sent of ${turn.generatedMs}`
+      )
+    }
+    if (one !== undefined) one.settled = turn
+  }
+
+  return {
+    open,
+    heardUntil: () => heardUntil,
+    startedAt: () => startedAt,
+    isAudible: () => carrier.inPlay(world.now()) !== undefined,
+    heardBytes: () => heardBytes,
+
+    event: (event, at) => {
+      switch (event._tag) {
+        case "CarrierAudio":
+        case "CarrierMarked":
+          return echoes.event(event, at)
+        case "ModelAudio":
+          return received(event, at)
+        case "ModelResponseCreated":
+          if (!event.inConversation) outOfBand.add(event.response)
+          return
+        case "ModelResponseDone":
+          for (const one of open) {
+            if (one.response !== event.response || one.session !== event.session) continue
+            one.doneAt = at
+            if (event.status === "cancelled") one.isCancelled = true
+          }
+          outOfBand.delete(event.response)
+          return
+      }
+    },
+
+    command: (command, at) => {
+      switch (command._tag) {
+        case "PlayAudio":
+          return played(command, at)
+        case "Clear":
+          clearGivenAt = at
+          clearedBelow = order
+          return
+        case "CancelResponse":
+          for (const one of open) {
+            if (command.response === null || one.response === command.response) one.isCancelled = true
+          }
+          return
+        case "DeleteItem":
+        case "Truncate":
+          return told(command, at)
+        case "Settled":
+          if (command.turn.speaker === "agent") turnSettled(command.turn, at)
+      }
+    },
+
+    stepped: (at) => {
+      if (at < nextLook) return
+      nextLook = at + 100
+      read()
+      if (open.length > 0) look(Math.min(at, endOf(on)))
+    },
+
+    over: (at) => {
+      read()
+      look(Math.min(at, endOf(on)))
+    }
+  }
+}
+
+/** Until when the model could be told anything. */
+const endOf = ({ bounds, peers }: Case): number => {
+  const session = peers.sessions.at(-1)
+  const stream = peers.streams.at(-1)
+  const ofSession =
+    session === undefined || session.endedBy === null
+      ? Number.POSITIVE_INFINITY
+      : session.endedAt - (session.endedBy === "model" ? bounds.fromModel.most + bounds.toModel.most : 0)
+  const ofStream = stream === undefined ? Number.POSITIVE_INFINITY : stream.endedAt - bounds.fromCarrier.most
+  return Math.min(ofSession, ofStream)
+}
+
+interface Generated {
+  readonly clip: Uint8Array
+  readonly generatedMs: number
+  readonly keptMs: number | null
+  readonly isDeleted: boolean
+}
+
+const audioOf = ({ world }: Case, one: Spoken): Generated | undefined => {
+  const item = modelItem(world.models[one.session]?.items, one.item)
+  const part = item?.content[one.contentIndex]
+  if (item === undefined || part?.type !== "output_audio") return undefined
+  return { clip: part.clip, generatedMs: part.generatedMs, keptMs: part.keptMs, isDeleted: item.deleted }
+}
+
+const modelItem = (items: ReadonlyArray<Conversation.Item> | undefined, id: string): Conversation.Item | undefined => {
+  if (items === undefined) return undefined
+  for (let index = items.length - 1; index >= 0; index--) if (items[index]?.id === id) return items[index]
+  return undefined
+}
+
+const isAt = (clip: Uint8Array, place: number, part: Uint8Array): boolean => {
+  if (place + part.length > clip.length) return false
+  for (let index = 0; index < part.length; index++) if (clip[place + index] !== part[index]) return false
+  return true
+}
