@@ -6,6 +6,7 @@
 import { Agent } from "@offhook/core"
 import * as Caller from "./Caller.ts"
 import * as Brain from "./model/Brain.ts"
+import type * as SimModel from "./SimModel.ts"
 import type * as Speech from "./Speech.ts"
 import type * as World from "./World.ts"
 
@@ -42,7 +43,12 @@ export const all = (audio: Speech.Audio): ReadonlyArray<Scenario> => {
     plans: ReadonlyArray<Brain.Plan>,
     script: Caller.CallerScript,
     agent: Partial<Agent.Agent> = {},
-    more: Partial<World.Options> = {}
+    {
+      model,
+      ...more
+    }: Omit<Partial<World.Options>, "model"> & {
+      readonly model?: Partial<Omit<SimModel.Options, "brain" | "direct" | "seed">>
+    } = {}
   ): Scenario => ({
     name,
     sentence,
@@ -52,7 +58,8 @@ export const all = (audio: Speech.Audio): ReadonlyArray<Scenario> => {
       brain: Brain.scripted(plans, { rest: Brain.NOTHING }),
       script,
       ...network,
-      ...more
+      ...more,
+      model: { ...model, choices: { truncatesItself: false, ...model?.choices } }
     }
   })
 

@@ -84,7 +84,10 @@ const place = (kind: Kind, delay: number, seed: number): Judged => {
     ),
     carrierLine: { delay, jitter: delay / 8 + 2 },
     modelLine: { delay: 20, jitter: 10 },
-    ...(kind.isSlow === true ? { model: { pace: { speed: [1, 1.2] } } } : {}),
+    model: {
+      choices: { truncatesItself: false },
+      ...(kind.isSlow === true ? { pace: { speed: [1, 1.2] } } : {})
+    },
     onStep: (event, given) => {
       events.push(event)
       commands.push(...given)

@@ -91,6 +91,9 @@ const lineOf = (random: Random.Random): NonNullable<World.Options["carrier"]> =>
   return { noise: true, impairments: { gaps } }
 }
 
+/** Where the server truncates by itself, what it remembers is its own guess. */
+const serversOwn = { truncatesItself: false }
+
 interface Step {
   readonly event: Event
   readonly commands: ReadonlyArray<Command>
@@ -141,6 +144,7 @@ const run = (seed: number): Run => {
       playoutQuantum
     },
     model: {
+      choices: serversOwn,
       faults: faultsOf(random.split("faults")),
       pace: {
         speed: pick<readonly [number, number]>(random, [
