@@ -48,8 +48,9 @@ export interface Options {
   /** How audio travels between host and peers: in the text of both wires (the default), or as bytes, which is faster. */
   readonly wire?: "text" | "direct"
   readonly carrier?: Partial<Omit<SimCarrier.Options, "direct" | "random" | "script" | "webhookUrl">>
-  /** Of every session, or of each. */
-  readonly model?: ModelOptions | ((session: number) => ModelOptions)
+  readonly model?: ModelOptions
+  /** What is different in one of the sessions. */
+  readonly modelOf?: (session: number) => ModelOptions
   readonly network?: ReadonlyArray<NetworkFault>
   readonly host?: Host
   /** The server has the carrier's REST side; without it a call ends by closing the stream. */
@@ -470,9 +471,9 @@ export const make = (options: Options): World => {
   // The model.
 
   const connect = (session: number): void => {
-    const more = typeof options.model === "function" ? options.model(session) : options.model
     models[session] = SimModel.make({
-      ...more,
+      ...options.model,
+      ...options.modelOf?.(session),
       brain: options.brain,
       seed: `${options.seed}/model/${session}`,
       direct
