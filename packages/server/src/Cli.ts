@@ -33,6 +33,7 @@ import * as Signals from "./Signals.ts"
 import * as Simulate from "./Simulate.ts"
 import * as Startup from "./Startup.ts"
 import { version } from "./Version.ts"
+import * as WhatIfTable from "./WhatIfTable.ts"
 
 const STATUS = { differs: 1, broken: 1, usage: 64, unusable: 66, unavailable: 69, software: 70, config: 78 } as const
 
@@ -100,7 +101,9 @@ const replay = Command.make(
   "replay",
   {
     whatIf: Options.text("what-if").pipe(
-      Options.withDescription("An agent file: what would have been different with this agent?"),
+      Options.withDescription(
+        "An agent file: what would have been different with this agent? A table, where there are several recordings."
+      ),
       Options.optional
     ),
     files: Args.text({ name: "FILE" }).pipe(
@@ -120,16 +123,28 @@ const replay = Command.make(
         statuses.add(status)
         return print(output, text)
       }
-      const judged = (file: string) =>
-        Effect.flatMap(ReplayFiles.replay(file, agent), ({ same, text }) =>
-          note(same ? 0 : STATUS.differs, process.stdout, text)
-        )
       // One that cannot be used keeps no other from being replayed.
       const told = <A, R>(effect: Effect.Effect<A, ReplayFiles.FileUnusable, R>) =>
         Effect.catchAll(effect, ({ message }) => Effect.as(note(STATUS.unusable, process.stderr, message), null))
-      for (const path of files) {
-        const found = yield* told(ReplayFiles.filesOf(path))
-        for (const file of found ?? []) yield* told(judged(file))
+      const found = (yield* Effect.forEach(files, (path) => told(ReplayFiles.filesOf(path)))).flatMap(
+        (names) => names ?? []
+      )
+      const isTable = agent !== null && found.length > 1
+      const rows: Array<WhatIfTable.Row> = []
+      for (const file of found) {
+        const replayed = yield* told(ReplayFiles.replay(file, agent))
+        if (replayed === null) continue
+        if (isTable && replayed.whatIf !== null) rows.push({ name: file, report: replayed.whatIf })
+        if (isTable && replayed.same && replayed.whole) continue
+        yield* note(
+          replayed.same ? 0 : STATUS.differs,
+          process.stdout,
+          isTable ? replayed.text : ReplayFiles.described(replayed)
+        )
+      }
+      if (rows.length > 0) {
+        const name = Option.getOrElse(whatIf, () => "")
+        yield* print(process.stdout, WhatIfTable.lines(name, rows).join("\n"))
       }
       const status = [STATUS.differs, STATUS.unusable].find((one) => statuses.has(one))
       if (status !== undefined) yield* new Quit({ status })

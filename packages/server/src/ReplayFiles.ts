@@ -16,7 +16,14 @@ export class FileUnusable extends Data.TaggedError("FileUnusable")<{ readonly fi
 /** `text` is for a person. */
 export interface Verdict {
   readonly same: boolean
+  /** Nothing of the call is missing. */
+  readonly whole: boolean
   readonly text: string
+}
+
+export interface Replayed extends Verdict {
+  /** With another agent: what it would have done. */
+  readonly whatIf: WhatIf.Report | null
 }
 
 /** Fails where the file is no recording at all; one that is damaged further on replays up to there. */
@@ -25,10 +32,14 @@ export const replay = Effect.fnUntraced(function* (file: string, agent: Agent.Ag
   if (recording.header === null) {
     return yield* new FileUnusable({ file, reason: recording.problems[0]?.text ?? "it has no header" })
   }
-  const { same, text } = judge(recording)
-  const whatIf = agent === null ? "" : WhatIf.describe(WhatIf.run(recording, agent))
-  return { same, text: [`${file}: ${text}`, ...lines(whatIf)].join("\n  ") } satisfies Verdict
+  const { text, ...verdict } = judge(recording)
+  const whatIf = agent === null ? null : WhatIf.run(recording, agent)
+  return { ...verdict, text: `${file}: ${text}`, whatIf } satisfies Replayed
 })
+
+/** What one call would have been, in sentences; many are a table (WhatIfTable). */
+export const described = ({ text, whatIf }: Replayed): string =>
+  [text, ...(whatIf === null ? [] : lines(WhatIf.describe(whatIf)))].join("\n  ")
 
 /** A directory stands for the recordings in it, in the order of their names. */
 export const filesOf = Effect.fnUntraced(
@@ -53,11 +64,12 @@ export const judge = (recording: Recording.Recording): Verdict => {
   const result = Replay.run(recording)
   const ms = Math.ceil(performance.now() - began)
   if (!result.same)
-    return { same: false, text: ["different", ...lines(Replay.explain(result.difference))].join("\n  ") }
+    return { same: false, whole: false, text: ["different", ...lines(Replay.explain(result.difference))].join("\n  ") }
   const call = `${((result.events.at(-1)?.at ?? 0) / 1000).toFixed(1)} s of call in ${ms} ms`
   const end = result.end.end === "complete" ? "" : ` (the recording is not whole: ${result.end.reason})`
   return {
     same: true,
+    whole: result.end.end === "complete",
     text: `the same ${result.commands.length} commands from ${result.events.length} events, ${call}${end}`
   }
 }
