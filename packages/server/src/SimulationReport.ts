@@ -70,7 +70,7 @@ export const progress = (tally: Campaign.Tally, wanted: number, seconds: number)
 }
 
 /** The options that play one call of a run again. */
-export const callFlags = ({ flags, seed }: Pick<Run, "flags" | "seed">, index: number): ReadonlyArray<string> => [
+const callFlags = ({ flags, seed }: Pick<Run, "flags" | "seed">, index: number): ReadonlyArray<string> => [
   "--seed",
   seed,
   "--call",
