@@ -34,7 +34,7 @@ export type NetworkFault =
       readonly status: number | null
     }
   /** The peer never answers a close (the carrier: nor a hang-up): it falls silent, or goes on as if nothing was. */
-  | { readonly _tag: "CloseIgnored"; readonly peer: Peer; readonly then: "goes on" | "silent" }
+  | { readonly _tag: "CloseIgnored"; readonly peer: Peer; readonly afterwards: "goes on" | "silent" }
   /** REST answers the hang-up after so long. */
   | { readonly _tag: "HangUpFailed"; readonly afterMs: number }
   | { readonly _tag: "HangUpSlow"; readonly afterMs: number }

@@ -203,8 +203,7 @@ export const make = (options: Options): World => {
     hostDue = due === null ? Infinity : due + admittedAt + late
   }
 
-  const requestEnd = (by: "operator" | "shutdown"): void =>
-    schedule.add(time, () => step({ _tag: "EndRequested", at: stamp(), by }))
+  const requestEnd = (by: "operator" | "shutdown"): void => step({ _tag: "EndRequested", at: stamp(), by })
 
   const execute = (command: Command): void => {
     switch (command._tag) {
@@ -326,7 +325,7 @@ export const make = (options: Options): World => {
   const isIgnored = (socket: Socket): boolean => {
     const fault = faults.find((fault) => fault._tag === "CloseIgnored" && fault.peer === socket.peer)
     if (fault?._tag !== "CloseIgnored") return false
-    socket.isMute = fault.then === "silent"
+    socket.isMute = fault.afterwards === "silent"
     return true
   }
 

@@ -12,10 +12,12 @@
 
 import type { Agent } from "@offhook/core"
 import type * as Caller from "../Caller.ts"
+import type { CarrierFault } from "../CarrierFault.ts"
 import * as Brain from "../model/Brain.ts"
 import type { Choices, Pace } from "../model/Choices.ts"
 import type { Fault } from "../model/Fault.ts"
 import * as Restaurant from "../model/Restaurant.ts"
+import type { NetworkFault } from "../NetworkFault.ts"
 import type * as SimCarrier from "../SimCarrier.ts"
 import type * as Speech from "../Speech.ts"
 import type * as World from "../World.ts"
@@ -30,18 +32,28 @@ export interface Plan {
   readonly responses: ReadonlyArray<ReadonlyArray<Part>>
   /** What becomes of each function call, in order; used up, from the first again. */
   readonly tools: ReadonlyArray<Tool>
-  readonly network: { readonly carrier: World.Network; readonly model: World.Network }
+  /** Between the host and its peers, one way each. */
+  readonly network: Readonly<Record<Direction, World.Network>>
   readonly carrier: Carrier
   readonly model: Model
   readonly host: Host
+  /** What goes wrong, besides what a network does by itself. */
+  readonly faults: {
+    readonly carrier: ReadonlyArray<CarrierFault>
+    readonly model: ReadonlyArray<Fault>
+    readonly network: ReadonlyArray<NetworkFault>
+  }
 }
+
+export type Direction = "fromCarrier" | "fromModel" | "toCarrier" | "toModel"
 
 export interface Step {
   readonly when: Caller.When
   readonly act:
     | { readonly _tag: "HangUp" }
     | { readonly _tag: "Press"; readonly digits: string }
-    | { readonly _tag: "Say"; readonly sound: Sound.Sound }
+    /** `keys` are pressed while it is said. */
+    | { readonly _tag: "Say"; readonly sound: Sound.Sound; readonly keys?: ReadonlyArray<Caller.Key> }
     | { readonly _tag: "Wait" }
 }
 
@@ -53,46 +65,54 @@ export interface Tool {
   /** Null: it never answers. */
   readonly afterMs: number | null
   readonly output: string
+  /** It answers again, so long after the call. */
+  readonly againMs?: number
 }
 
-/** The carrier and its line. Left out: nothing of it. */
+/** The carrier, and the caller's line to it; `patience`: the caller hangs up then, whatever they are doing. */
 export type Carrier = Pick<
   SimCarrier.Options,
-  "clockOffset" | "driftPpm" | "impairments" | "noise" | "patience" | "playoutQuantum" | "withoutStop"
+  "clockOffset" | "driftPpm" | "frameBytes" | "impairments" | "noise" | "patience" | "playoutQuantum" | "withoutStop"
 >
 
-/** The model, how fast it is and what goes wrong there. Choices and paces left out are the seed's. */
+/** How fast the model is, and what it does where the protocol leaves it open. What is left out is the seed's choice. */
 export interface Model {
   readonly choices?: Partial<Choices>
   readonly pace?: Partial<Pace>
   /** How long a session lasts. Default: an hour. */
   readonly limitMs?: number
-  readonly faults?: ReadonlyArray<Fault>
 }
 
-export interface Host {
-  /** The carrier's REST side can be reached. */
-  readonly rest: boolean
+export interface Host extends World.Host {
+  /** The carrier's REST side can be reached. Default: it can. */
+  readonly rest?: boolean
 }
 
 /** What the world is to be made of. */
 export const options = (plan: Plan, audio: Speech.Audio): World.Options => {
-  const used = { tools: 0 }
+  const { rest = true, ...host } = plan.host
   return {
     seed: plan.seed,
     wire: plan.wire,
     agent: plan.agent,
     script: plan.caller.map(({ act, when }) => ({ when, act: doing(act, audio) })),
     brain: brain(plan.responses, audio),
-    carrierLine: plan.network.carrier,
-    modelLine: plan.network.model,
-    carrier: plan.carrier,
-    model: { ...plan.model, transcribe: transcriber(audio) },
-    rest: plan.host.rest,
-    tool: () => {
-      const tool = plan.tools[used.tools++ % plan.tools.length]
-      return tool === undefined || tool.afterMs === null ? undefined : { output: tool.output, afterMs: tool.afterMs }
-    }
+    lines: plan.network,
+    network: plan.faults.network,
+    carrier: { ...plan.carrier, faults: plan.faults.carrier },
+    model: { ...plan.model, faults: plan.faults.model, transcribe: transcriber(audio) },
+    host,
+    rest,
+    tool: tools(plan.tools)
+  }
+}
+
+const tools = (tools: Plan["tools"]): NonNullable<World.Options["tool"]> => {
+  let called = 0
+  return () => {
+    const { afterMs = null, againMs, output = "" } = tools[called++ % tools.length] ?? {}
+    if (afterMs === null) return undefined
+    return againMs === undefined ? { output, afterMs } : [afterMs, againMs].map((afterMs) => ({ output, afterMs }))
   }
 }
 
@@ -103,24 +123,18 @@ const doing = (act: Step["act"], audio: Speech.Audio): Caller.Act => {
     case "Press":
       return { _tag: "Press", digits: act.digits, everyMs: digitMs }
     case "Say":
-      return said(act.sound, audio)
+      return said(act.sound, audio, act.keys)
     default:
       return act
   }
 }
 
-/** Its audio is made when it is said: a long call has hours of it. */
-const said = (sound: Sound.Sound, audio: Speech.Audio): Caller.Act => {
-  let made: Uint8Array | undefined
-  return {
-    _tag: "Say",
-    clip: "clip" in sound ? sound.clip : "noise",
-    get audio() {
-      made ??= Sound.bytes(sound, audio)
-      return made
-    }
-  }
-}
+const said = (sound: Sound.Sound, audio: Speech.Audio, keys: ReadonlyArray<Caller.Key> = []): Caller.Act => ({
+  _tag: "Say",
+  clip: "clip" in sound ? sound.clip : "noise",
+  audio: Sound.pieces(sound, audio),
+  keys
+})
 
 const brain = (responses: Plan["responses"], audio: Speech.Audio): Brain.Brain => {
   let begun = 0

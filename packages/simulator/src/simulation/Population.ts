@@ -14,6 +14,7 @@ import * as Agents from "./population/Agents.ts"
 import * as Answers from "./population/Answers.ts"
 import * as Callers from "./population/Callers.ts"
 import { chance, pick, weighted } from "./population/Draw.ts"
+import * as Lines from "./population/Lines.ts"
 import * as Troubles from "./population/Troubles.ts"
 
 export interface Options {
@@ -43,19 +44,21 @@ export const plan = (seed: string, index: number, options: Options = {}): Plan =
     agent,
     ...(longMs === null ? ordinary(random, agent) : long(random, agent, longMs)),
     tools: Answers.tools(random.split("tools")),
-    network: Troubles.network(random.split("lines"), kind),
-    carrier: Troubles.carrier(random.split("carrier"), kind),
-    model: { ...Troubles.model(random.split("model")), ...(longMs === null ? {} : { limitMs: longMs + 2 * marginMs }) },
-    host: Troubles.host(random.split("host"))
+    network: Lines.network(random.split("lines"), kind),
+    carrier: Lines.carrier(random.split("carrier"), kind),
+    model: { ...Answers.model(random.split("model")), ...(longMs === null ? {} : { limitMs: longMs + 2 * marginMs }) },
+    host: random.split("host").next() < 0.75 ? {} : { rest: false },
+    faults: { carrier: Troubles.echoes(random.split("echoes")), model: [], network: [] }
   }
   const begun = longMs === null ? ending(random.split("ending"), quiet, options.agent === undefined) : quiet
   const faults = random.split("faults")
-  return Array.from({ length: troubles(faults, options.faults ?? "some") }, (_, number) =>
-    Troubles.trouble(faults.split(`${number}`), longMs !== null)
-  ).reduce((changed, trouble) => trouble(changed), begun)
+  return Array.from({ length: troubles(faults, options.faults ?? "some") }).reduce<Plan>(
+    (plan, _, number) => Troubles.trouble(faults.split(`${number}`), plan, longMs ?? usualMs, longMs !== null),
+    begun
+  )
 }
 
-const network = (random: Random.Random, kind: Network): Troubles.Network =>
+const network = (random: Random.Random, kind: Network): Lines.Kind =>
   kind === "mixed"
     ? weighted(random, [
         [5, "good"],
@@ -79,6 +82,8 @@ const troubles = (random: Random.Random, kind: Faults): number => {
 const tenMinutesMs = 10 * 60_000
 const hourMs = 60 * 60_000
 const ordinaryMs = 30 * 60_000
+/** An ordinary call, about. */
+const usualMs = 20_000
 /** Between a long call and what would end it. */
 const marginMs = 10 * 60_000
 
@@ -109,6 +114,7 @@ const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Pla
     [60, (): Plan => plan],
     [25, (): Plan => goodbye(random, plan)],
     [6, (): Plan => ({ ...plan, carrier: { ...plan.carrier, patience: random.integer(0, 30_000) } })],
+    [3, (): Plan => ({ ...plan, host: { ...plan.host, ...Troubles.ending(random, usualMs) } })],
     [
       4,
       (): Plan =>

@@ -35,12 +35,28 @@ export const text = (sound: Sound): string => {
 }
 
 export const bytes = (sound: Sound, audio: Speech.Audio): Uint8Array => {
-  const length = Math.round(sound.ms * G711.BYTES_PER_MS)
-  if ("noise" in sound) return noise(sound.noise, length)
-  const clip = audio[sound.clip]
-  const made = repeated(clip, length)
-  return sound.fainter === undefined ? made : made.map(quieter(sound.fainter))
+  const made = new Uint8Array(lengthOf(sound))
+  let at = 0
+  for (const piece of pieces(sound, audio)) {
+    made.set(piece, at)
+    at += piece.length
+  }
+  return made
 }
+
+/** The same in pieces, of which many are one: a monologue takes no more memory than a word. */
+export const pieces = (sound: Sound, audio: Speech.Audio): ReadonlyArray<Uint8Array> => {
+  const piece = "noise" in sound ? noise(sound.noise) : clip(sound, audio)
+  const length = lengthOf(sound)
+  const whole = Math.floor(length / piece.length)
+  const rest = piece.subarray(0, length - whole * piece.length)
+  return [...Array.from({ length: whole }, () => piece), ...(rest.length === 0 ? [] : [rest])]
+}
+
+const lengthOf = ({ ms }: Sound): number => Math.round(ms * G711.BYTES_PER_MS)
+
+const clip = (sound: Extract<Sound, { readonly clip: string }>, audio: Speech.Audio): Uint8Array =>
+  sound.fainter === undefined ? audio[sound.clip] : audio[sound.clip].map(quieter(sound.fainter))
 
 /**
  * The bytes of a sound with a signature in their lowest bits. The audio of every signature is its own from the first
@@ -51,27 +67,27 @@ export const signed = (audio: Uint8Array, signature: number): Uint8Array => {
   bytes.set(audio)
   const words = new Uint32Array(bytes.buffer)
   for (let block = 0, from = 0; from < words.length; block++, from += blockWords) {
-    const start = Math.imul(Math.imul(signature + 1, 0x9e3779b1) ^ Math.imul(block + 1, 0x85ebca6b), 0x27d4eb2f) >>> 19
+    const start = (Math.imul(signature, 2_861) + Math.imul(block, 1_103)) & (starts - 1)
     const to = Math.min(words.length, from + blockWords)
     for (let at = from; at < to; at++) words[at] = (words[at] as number) ^ (flips[start + at - from] as number)
   }
   return bytes.subarray(0, audio.length)
 }
 
-const repeated = (clip: Uint8Array, length: number): Uint8Array => {
-  const made = new Uint8Array(length)
-  for (let at = 0; at < length; at += clip.length) made.set(clip.subarray(0, length - at), at)
+/** A second of it. */
+const noise = (dbfs: number): Uint8Array => {
+  const known = noises.get(dbfs)
+  if (known !== undefined) return known
+  const peak = 32_768 * 10 ** (dbfs / 20) * Math.sqrt(3)
+  const random = Random.make(`noise ${dbfs}`)
+  const made = Uint8Array.from({ length: 1_000 * G711.BYTES_PER_MS }, () =>
+    G711.encodeSample(Math.round((2 * random.next() - 1) * peak))
+  )
+  noises.set(dbfs, made)
   return made
 }
 
-const noise = (dbfs: number, length: number): Uint8Array => {
-  const peak = 32_768 * 10 ** (dbfs / 20) * Math.sqrt(3)
-  const random = Random.make(`noise ${dbfs}`)
-  const second = new Uint8Array(1_000 * G711.BYTES_PER_MS)
-  const drawn = Math.min(length, second.length)
-  for (let at = 0; at < drawn; at++) second[at] = G711.encodeSample(Math.round((2 * random.next() - 1) * peak))
-  return repeated(second, length)
-}
+const noises = new Map<number, Uint8Array>()
 
 const quieter = (db: number): ((byte: number) => number) => {
   const factor = 10 ** (-db / 20)
@@ -82,8 +98,11 @@ const quieter = (db: number): ((byte: number) => number) => {
 /** Words. Each block of a sound has a stretch of `flips` of its own. */
 const blockWords = 256
 
-/** Four lowest bits each, at random. `start` above has 13 bits. */
+/** Items, and blocks of one, that start at different places of `flips`: 17 minutes of one item. */
+const starts = 2 ** 13
+
+/** Four lowest bits each, at random. */
 const flips = ((): Uint32Array => {
   const random = Random.make("signatures")
-  return Uint32Array.from({ length: 2 ** 13 + blockWords }, () => Math.floor(random.next() * 2 ** 32) & 0x01010101)
+  return Uint32Array.from({ length: starts + blockWords }, () => Math.floor(random.next() * 2 ** 32) & 0x01010101)
 })()

@@ -1,7 +1,9 @@
 /** What the model says and calls, and what becomes of its calls. */
 import type { Agent } from "@offhook/core"
+import type { Pace } from "../../model/Choices.ts"
+import * as Choices from "../../model/Choices.ts"
 import type * as Random from "../../Random.ts"
-import type { Part, Tool } from "../Plan.ts"
+import type { Model, Part, Tool } from "../Plan.ts"
 import * as Sound from "../Sound.ts"
 import * as Agents from "./Agents.ts"
 import { chance, pick, spread, weighted } from "./Draw.ts"
@@ -43,8 +45,26 @@ export const tools = (random: Random.Random): ReadonlyArray<Tool> =>
       "",
       "No table for so many.",
       JSON.stringify({ text: "x".repeat(2_000) })
-    ])
+    ]),
+    ...(chance(random, 0.06) ? { againMs: spread(random, 5, 6_000) } : {})
   }))
+
+export const model = (random: Random.Random): Model => ({
+  choices: Choices.draw(random.split("choices")),
+  pace: pace(random.split("pace"))
+})
+
+const pace = (random: Random.Random): Partial<Pace> => ({
+  speed: pick<Pace["speed"]>(random, [
+    [4, 6],
+    [1, 1.3],
+    [3, 6],
+    [8, 12]
+  ]),
+  ...(chance(random, 0.1) ? { thinkMs: [5, 30] } : {}),
+  ...(chance(random, 0.05) ? { thinkMs: [800, 2_500] } : {}),
+  ...(chance(random, 0.1) ? { updateMs: [500, 4_000] } : {})
+})
 
 const response = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part> =>
   weighted<() => ReadonlyArray<Part>>(random, [

@@ -61,6 +61,7 @@ const exchange = (random: Random.Random): ReadonlyArray<Step> =>
       ]
     ],
     [6, () => [{ when: interrupting(random), act: { _tag: "Press", digits: digits(random) } }]],
+    [2, () => [{ when: interrupting(random), act: { _tag: "Say", sound: words(random), keys: keys(random) } }]],
     [2, () => [{ when: Caller.after(random.integer(1_000, 5_000)), act: wait }]],
     [0.3, () => [say(answering(random), monologue(random))]]
   ])()
@@ -110,6 +111,13 @@ const digits = (random: Random.Random): string =>
     [2, pick(random, ["12#", "4711", "4711#", "**", "1#2"])],
     [1, Array.from({ length: random.integer(5, 30) }, () => pick(random, ["1", "5", "9", "0", "#"])).join("")]
   ])
+
+/** In mid-speech. */
+const keys = (random: Random.Random): ReadonlyArray<Caller.Key> =>
+  Array.from({ length: random.integer(1, 3) }, (_, index) => ({
+    ms: 150 * index + random.integer(0, 140),
+    digit: pick(random, ["1", "7", "#", "*"])
+  }))
 
 /** About. The agent answers in two seconds and a half. */
 const durationMs = ({ act, when }: Step): number => {

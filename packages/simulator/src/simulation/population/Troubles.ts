@@ -1,110 +1,340 @@
-/** Where the call is made, and what goes wrong in it. */
-import type { Pace } from "../../model/Choices.ts"
-import * as Choices from "../../model/Choices.ts"
-import type { Fault } from "../../model/Fault.ts"
+/**
+ * What goes wrong: faults of the model, the carrier, the network between and the host. *Mild* ones leave the call alive;
+ * *grave* ones end it, or may. What no sane peer does (Fault.standing, CarrierFault.isAllowed) is the smaller part.
+ */
+import type { CarrierFault, Moment, Odd } from "../../CarrierFault.ts"
+import type { Fault, Moment as ModelMoment } from "../../model/Fault.ts"
+import type { NetworkFault } from "../../NetworkFault.ts"
 import type * as Random from "../../Random.ts"
-import type { Carrier, Host, Model, Plan } from "../Plan.ts"
-import { chance, pick, weighted } from "./Draw.ts"
+import type { Plan } from "../Plan.ts"
+import { chance, pick, spread, weighted } from "./Draw.ts"
 
-export type Network = "good" | "mobile" | "poor"
-
-export const network = (random: Random.Random, kind: Network): Plan["network"] => {
-  switch (kind) {
-    case "good":
-      return {
-        carrier: { delay: random.integer(5, 40), jitter: random.integer(0, 5) },
-        model: { delay: random.integer(2, 30), jitter: random.integer(0, 5) }
+/** A change to a plan. `lastsMs`: how long the call is expected to be; `isMild`: it must outlive what happens. */
+export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMild: boolean): Plan => {
+  const grave = !isMild && chance(random, 0.25)
+  const { faults } = plan
+  return weighted(random, [
+    [
+      50,
+      (): Plan => {
+        const fault = grave
+          ? graveOfModel(random)
+          : weighted(random, [
+              [4, vendor(random)],
+              [1, misbehaviour(random)]
+            ])
+        return {
+          ...plan,
+          faults: { ...faults, model: [...faults.model, { ...fault, ...modelMoment(random, lastsMs) }] }
+        }
       }
-    case "mobile":
-      return {
-        carrier: { delay: random.integer(40, 120), jitter: random.integer(5, 30) },
-        model: { delay: random.integer(10, 60), jitter: random.integer(0, 10) }
+    ],
+    [
+      20,
+      (): Plan => {
+        const fault = grave ? graveOfCarrier(random, lastsMs) : mildOfCarrier(random, lastsMs)
+        return { ...plan, faults: { ...faults, carrier: [...faults.carrier, fault] } }
       }
-    case "poor":
-      return {
-        carrier: { delay: random.integer(80, 300), jitter: random.integer(20, 120) },
-        model: { delay: random.integer(30, 150), jitter: random.integer(5, 60) }
+    ],
+    [
+      18,
+      (): Plan => {
+        const fault = grave ? graveOfNetwork(random, lastsMs) : mildOfNetwork(random)
+        return { ...plan, faults: { ...faults, network: [...faults.network, fault] } }
       }
-  }
+    ],
+    [12, (): Plan => ({ ...plan, host: { ...plan.host, ...(grave ? ending(random, lastsMs) : slowness(random)) } })]
+  ])()
 }
 
-export const carrier = (random: Random.Random, kind: Network): Carrier => ({
-  clockOffset: random.integer(0, 1_000),
-  driftPpm: random.integer(-100, 100),
-  ...(chance(random, 0.3) ? { withoutStop: true } : {}),
-  ...(chance(random, 0.2) ? { playoutQuantum: 20 } : {}),
-  ...line(random.split("line"), kind)
-})
-
-/** What the line does to the caller's audio. */
-const line = (random: Random.Random, kind: Network): Carrier => {
-  if (chance(random, 0.12)) return { noise: true, impairments: { silenceSuppression: true } }
-  const gaps = kind === "good" ? 0 : kind === "mobile" ? random.integer(0, 2) : random.integer(1, 6)
-  return {
-    noise: gaps > 0 || chance(random, 0.5),
-    ...(gaps === 0
-      ? {}
-      : {
-          impairments: {
-            gaps: Array.from({ length: gaps }, (_, index) => ({
-              at: 4_000 * index + random.integer(500, 3_500),
-              ms: 20 * random.integer(1, 100)
-            }))
-          }
-        })
-  }
+/** An echo of a mark that was cleared: the protocol does not say in which order (protocols.md B.3, G.2.9). */
+export const echoes = (random: Random.Random): ReadonlyArray<CarrierFault> => {
+  if (chance(random, 0.6)) return []
+  return [
+    {
+      _tag: "EchoesFlushed",
+      order: pick(random, ["sent", "reversed", "shuffled"]),
+      place: pick(random, ["before", "behind"])
+    }
+  ]
 }
 
-export const model = (random: Random.Random): Pick<Model, "choices" | "pace"> => ({
-  choices: Choices.draw(random.split("choices")),
-  pace: pace(random.split("pace"))
-})
-
-const pace = (random: Random.Random): Partial<Pace> => ({
-  speed: pick<Pace["speed"]>(random, [
-    [4, 6],
-    [1, 1.3],
-    [3, 6],
-    [8, 12]
-  ]),
-  ...(chance(random, 0.1) ? { thinkMs: [5, 30] } : {}),
-  ...(chance(random, 0.05) ? { thinkMs: [800, 2_500] } : {}),
-  ...(chance(random, 0.1) ? { updateMs: [500, 4_000] } : {})
-})
-
-export const host = (random: Random.Random): Host => ({ rest: chance(random, 0.75) })
-
-/** Something that goes wrong: a change to the plan. */
-export type Trouble = (plan: Plan) => Plan
-
-/** `survivable`: the call goes on after it. */
-export const trouble = (random: Random.Random, survivable: boolean): Trouble => {
-  const fault = survivable ? survivableFault(random) : anyFault(random)
-  return (plan) => ({ ...plan, model: { ...plan.model, faults: [...(plan.model.faults ?? []), fault] } })
+/** Somebody wants the call to end. */
+export const ending = (random: Random.Random, lastsMs: number): Plan["host"] => {
+  const by = pick<"operator" | "shutdown">(random, ["operator", "shutdown"])
+  const end = chance(random, 0.3) ? { by, after: spread(random, 1, 400) } : { by, atMs: random.integer(0, lastsMs) }
+  return { ends: chance(random, 0.1) ? [end, { by: "shutdown", atMs: random.integer(0, lastsMs) }] : [end] }
 }
 
-const points = ["response.created", "response.output_audio.delta", "response.done"] as const
+const slowness = (random: Random.Random): Plan["host"] =>
+  weighted(random, [
+    [3, { timersLateMs: spread(random, 5, 250) }],
+    [1, { clockMs: pick(random, [5, 10, 16, 100]) }]
+  ])
 
-const survivableFault = (random: Random.Random): Fault =>
-  weighted<Fault>(random, [
-    [1, { _tag: "UnknownEvent", after: pick(random, points) }],
-    [2, { _tag: "Error", code: pick(random, ["server_error", "something_new", null]), after: pick(random, points) }],
-    [2, { _tag: "ResponseFailed", code: "server_error", part: random.next() }],
-    [1, { _tag: "ResponseFailed", code: "rate_limit_exceeded", unannounced: true }],
+// The model.
+
+const points = [
+  "response.created",
+  "response.output_audio.delta",
+  "response.output_audio.done",
+  "response.done",
+  "input_audio_buffer.speech_started",
+  "input_audio_buffer.committed",
+  "conversation.item.added"
+] as const
+
+const modelMoment = (random: Random.Random, lastsMs: number): ModelMoment =>
+  weighted<() => ModelMoment>(random, [
+    [5, () => ({ after: pick(random, points), nth: random.integer(1, 4) })],
+    [3, () => ({ atMs: random.integer(0, lastsMs) })],
+    [1, () => ({ after: "session.updated" })],
+    [1, () => ({})]
+  ])()
+
+/** What passes. */
+const passing = ["server_error", "rate_limit_exceeded", "overloaded"] as const
+
+/** What refuses something we never said: to the machine a stranger. */
+const strange = [
+  "something_new",
+  "invalid_value",
+  "input_audio_buffer_commit_empty",
+  "item_truncate_invalid_item_id",
+  "item_delete_invalid_item_id",
+  "response_cancel_not_active"
+] as const
+
+/** What no session will be spared. */
+const final = [
+  "insufficient_quota",
+  "billing_hard_limit_reached",
+  "model_not_found",
+  "invalid_api_key",
+  "account_deactivated"
+] as const
+
+const vendor = (random: Random.Random): Fault =>
+  weighted<() => Fault>(random, [
+    [
+      2,
+      () => ({
+        _tag: "Error",
+        code: pick(random, [...passing, ...strange, null]),
+        type: pick(random, ["server_error", "invalid_request_error", "odd"])
+      })
+    ],
+    [1, () => ({ _tag: "UnknownEvent" })],
+    [1, () => ({ _tag: "RateLimits", remaining: random.integer(0, 9), resetSeconds: random.integer(0, 60) })],
+    [1, () => ({ _tag: "SpeechImagined", ms: spread(random, 50, 2_000) })],
+    [1, () => ({ _tag: "StrayDelta", of: "deletedItem", ms: spread(random, 20, 400) })],
+    [1, () => ({ _tag: "CallOdd", how: "huge", chars: spread(random, 1_000, 100_000) })],
+    [2, () => ({ _tag: "CancelSlow", ms: spread(random, 50, 2_500) })],
+    [1, () => ({ _tag: "EventLate", event: pick(random, loose), ms: spread(random, 20, 3_000) })],
+    [1, () => ({ _tag: "EventMissing", event: pick(random, loose) })],
+    [1, () => ({ _tag: "FormatMissing" })],
+    [1, () => ({ _tag: "PreviousItem", id: pick(random, [null, "item_nobody_knows"]) })],
+    [1, () => ({ _tag: "ResponseAsText" })],
+    [1, () => ({ _tag: "ResponseAudioSecond" })],
+    [2, () => ({ _tag: "ResponseBursts", everyMs: spread(random, 100, 3_000) })],
+    [2, () => ({ _tag: "ResponseDeltas", bytes: pick(random, [0, 1, 7, 161, 24_000]), count: random.integer(1, 6) })],
+    [
+      3,
+      () => ({ _tag: "ResponseFailed", code: pick(random, [...passing, null, "something_new"]), part: share(random) })
+    ],
+    [1, () => ({ _tag: "ResponseFailed", code: pick(random, passing), unannounced: true })],
+    [1, () => ({ _tag: "ResponseHangs", part: share(random), deaf: chance(random, 0.3) })],
+    [2, () => ({ _tag: "ResponseIgnored", of: pick(random, ["client", "turn"]) })],
+    [
+      2,
+      () => ({
+        _tag: "ResponseIncomplete",
+        reason: pick(random, ["max_output_tokens", "content_filter"]),
+        part: share(random)
+      })
+    ],
+    [1, () => ({ _tag: "ResponseRefused", code: pick(random, ["server_error", "rate_limit_exceeded", null]) })],
+    [2, () => ({ _tag: "ResponseSlow", speed: 0.2 + 0.7 * random.next() })],
+    [1, () => ({ _tag: "TranscriptionEmpty" })],
+    [1, () => ({ _tag: "TranscriptionFailed" })],
+    [1, () => ({ _tag: "TranscriptionLate", ms: spread(random, 900, 12_000) })],
+    [1, () => ({ _tag: "TranscriptionMissing" })],
+    [1, () => ({ _tag: "UpdateLate", ms: spread(random, 200, 4_000) })]
+  ])()
+
+const loose = [
+  "conversation.item.input_audio_transcription.completed",
+  "conversation.item.input_audio_transcription.delta",
+  "rate_limits.updated"
+] as const
+
+/** Some of it more than a session can forgive. */
+const bookkeeping = [
+  "response.created",
+  "response.done",
+  "response.output_item.added",
+  "response.output_item.done",
+  "response.output_audio.done",
+  "response.output_audio_transcript.delta",
+  "conversation.item.added",
+  "input_audio_buffer.speech_started",
+  "input_audio_buffer.speech_stopped",
+  "input_audio_buffer.committed"
+] as const
+
+const misbehaviour = (random: Random.Random): Fault =>
+  weighted<() => Fault>(random, [
+    [2, () => ({ _tag: "Malformed", how: pick(random, ["binary", "json", "noObject", "noType", "wrongTypes"]) })],
     [
       1,
-      { _tag: "ResponseIncomplete", reason: pick(random, ["max_output_tokens", "content_filter"]), part: random.next() }
+      () => ({
+        _tag: "Error",
+        code: pick(random, strange),
+        blames: pick(random, ["response.create", "conversation.item.truncate"])
+      })
     ],
-    [2, { _tag: "ResponseSlow", speed: 0.2 + 0.7 * random.next() }],
-    [1, { _tag: "ResponseIgnored" }],
-    [1, { _tag: "TranscriptionFailed" }]
+    [1, () => ({ _tag: "ResponseOfItsOwn", outOfBand: chance(random, 0.3) })],
+    [1, () => ({ _tag: "SpeechImagined" })],
+    [
+      1,
+      () => ({
+        _tag: "StrayDelta",
+        of: pick(random, ["endedResponse", "unknownItem", "unknownResponse"]),
+        ms: spread(random, 20, 400)
+      })
+    ],
+    [1, () => ({ _tag: "CallOdd", how: pick(random, ["repeatedId", "unnamed"]) })],
+    [1, () => ({ _tag: "CancelIgnored" })],
+    [2, () => ({ _tag: "EventLate", event: pick(random, bookkeeping), ms: spread(random, 20, 3_000) })],
+    [3, () => ({ _tag: "EventMissing", event: pick(random, bookkeeping) })],
+    [2, () => ({ _tag: "EventRepeated", event: pick(random, bookkeeping) })],
+    [1, () => ({ _tag: "ItemIdRepeated" })],
+    [1, () => ({ _tag: "TurnForgotten" })]
+  ])()
+
+const graveOfModel = (random: Random.Random): Fault =>
+  weighted<() => Fault>(random, [
+    [3, () => ({ _tag: "SocketLost" })],
+    [
+      2,
+      () => ({
+        _tag: "SocketLost",
+        code: pick(random, [1000, 1001, 1006, 1008, 1011, 3000, 4000]),
+        reason: pick(random, ["", "invalid_request_error.invalid_api_key"])
+      })
+    ],
+    [2, () => ({ _tag: "SessionExpired" })],
+    [1, () => ({ _tag: "Error", code: pick(random, [...final, "session_expired"]), type: "invalid_request_error" })],
+    [1, () => ({ _tag: "ResponseFailed", code: pick(random, final), part: share(random) })],
+    [1, () => ({ _tag: "UpdateIgnored" })],
+    [1, () => ({ _tag: "UpdateRefused", code: pick(random, ["invalid_value", "unknown_parameter"]) })],
+    [1, () => ({ _tag: "FormatChanged", format: { type: "audio/pcm", rate: 24_000 } })]
+  ])()
+
+/** Often nothing or everything. */
+const share = (random: Random.Random): number => pick(random, [0, 1, Math.round(100 * random.next()) / 100])
+
+// The carrier.
+
+const carrierMoment = (random: Random.Random, lastsMs: number): Moment =>
+  chance(random, 0.3) ? { after: spread(random, 1, 400) } : { atMs: random.integer(0, lastsMs) }
+
+const odd = [
+  "binary frame",
+  "broken base64",
+  "empty payload",
+  "foreign stream",
+  "invalid key",
+  "malformed JSON",
+  "malformed message",
+  "media without payload",
+  "outdated media",
+  "repeated echo",
+  "repeated media",
+  "second start",
+  "unknown echo",
+  "unknown event"
+] as const satisfies ReadonlyArray<Odd>
+
+const mildOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
+  weighted<() => CarrierFault>(random, [
+    [8, () => ({ _tag: "EchoesLate", ms: spread(random, 20, 600) })],
+    [3, () => ({ _tag: "WebhookRepeated", afterMs: spread(random, 1, 4_000) })],
+    [6, () => ({ _tag: "Sends", what: pick(random, odd), when: carrierMoment(random, lastsMs) })],
+    [2, () => ({ _tag: "MediaLost", atMs: random.integer(0, lastsMs), ms: 20 * spread(random, 1, 100) })],
+    [1, () => ({ _tag: "MediaSwapped", when: carrierMoment(random, lastsMs) })],
+    [
+      1,
+      () => ({
+        _tag: "TimestampsShifted",
+        atMs: random.integer(0, lastsMs),
+        byMs: pick(random, [-500, -20, 20, 300, 5_000])
+      })
+    ],
+    [
+      2,
+      () => ({
+        _tag: "EchoesMissing",
+        atMs: random.integer(0, lastsMs),
+        ms: pick(random, [spread(random, 100, 5_000), null])
+      })
+    ],
+    [1, () => ({ _tag: "MediaBeforeStart" })],
+    [1, () => ({ _tag: "StopRepeated" })]
+  ])()
+
+const graveOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
+  weighted<CarrierFault>(random, [
+    [2, { _tag: "StartMissing" }],
+    [3, { _tag: "Sends", what: "early stop", when: carrierMoment(random, lastsMs) }]
   ])
 
-const anyFault = (random: Random.Random): Fault =>
-  weighted<Fault>(random, [
-    [6, survivableFault(random)],
-    [2, { _tag: "SocketLost", after: pick(random, points) }],
-    [1, { _tag: "SocketLost", code: pick(random, [1000, 1001, 1011, 3000, 4000]), after: pick(random, points) }],
-    [1, { _tag: "Error", code: "session_expired", after: pick(random, points) }],
-    [1, { _tag: "UpdateIgnored" }]
-  ])
+// The network.
+
+const mildOfNetwork = (random: Random.Random): NetworkFault =>
+  weighted<() => NetworkFault>(random, [
+    [3, () => ({ _tag: "ConnectSlow", afterMs: spread(random, 100, 8_000) })],
+    [
+      3,
+      () => ({
+        _tag: "CloseIgnored",
+        peer: pick(random, ["carrier", "model"]),
+        afterwards: pick(random, ["goes on", "silent"])
+      })
+    ],
+    [2, () => ({ _tag: "HangUpFailed", afterMs: spread(random, 10, 8_000) })],
+    [2, () => ({ _tag: "HangUpSlow", afterMs: spread(random, 100, 8_000) })],
+    [2, () => ({ _tag: "HangUpWithoutStop" })]
+  ])()
+
+const graveOfNetwork = (random: Random.Random, lastsMs: number): NetworkFault =>
+  weighted<() => NetworkFault>(random, [
+    [
+      6,
+      () => ({
+        _tag: "SocketLost",
+        peer: pick(random, ["carrier", "model"]),
+        when: chance(random, 0.5) ? { received: spread(random, 1, 600) - 1 } : { atMs: random.integer(0, lastsMs) },
+        inFlight: pick(random, ["delivered", "lost"])
+      })
+    ],
+    [1, () => ({ _tag: "ConnectSlow", afterMs: 30_000 })],
+    [
+      1,
+      () => ({
+        _tag: "ConnectFailed",
+        afterMs: spread(random, 5, 9_000),
+        failure: pick(random, ["refused", "timeout"]),
+        status: null
+      })
+    ],
+    [
+      1,
+      () => ({
+        _tag: "ConnectFailed",
+        afterMs: spread(random, 5, 2_000),
+        failure: "status",
+        status: pick(random, [401, 403, 404, 429, 500, 503])
+      })
+    ]
+  ])()

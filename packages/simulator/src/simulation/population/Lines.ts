@@ -1,0 +1,74 @@
+/** Where the call is made: the lines between the host and its peers, and the caller's own. */
+import type * as Line from "../../Line.ts"
+import type * as Random from "../../Random.ts"
+import type { Carrier, Plan } from "../Plan.ts"
+import { chance } from "./Draw.ts"
+
+export type Kind = "good" | "mobile" | "poor"
+
+/** One way: delay and jitter, ms; and of 10 lines so many stall now and then, for so long. */
+interface Quality {
+  readonly delay: Range
+  readonly jitter: Range
+  readonly stalling: number
+  readonly stallMs: Range
+}
+
+type Range = readonly [number, number]
+
+const qualities: Readonly<Record<Kind, { readonly carrier: Quality; readonly model: Quality }>> = {
+  good: {
+    carrier: { delay: [5, 40], jitter: [0, 5], stalling: 0, stallMs: [0, 0] },
+    model: { delay: [2, 30], jitter: [0, 5], stalling: 0, stallMs: [0, 0] }
+  },
+  mobile: {
+    carrier: { delay: [40, 120], jitter: [5, 30], stalling: 3, stallMs: [60, 250] },
+    model: { delay: [10, 60], jitter: [0, 10], stalling: 1, stallMs: [40, 150] }
+  },
+  poor: {
+    carrier: { delay: [80, 300], jitter: [20, 100], stalling: 6, stallMs: [100, 700] },
+    model: { delay: [30, 150], jitter: [5, 60], stalling: 4, stallMs: [100, 500] }
+  }
+}
+
+export const network = (random: Random.Random, kind: Kind): Plan["network"] => {
+  const { carrier, model } = qualities[kind]
+  return {
+    fromCarrier: direction(random.split("from carrier"), carrier),
+    toCarrier: direction(random.split("to carrier"), carrier),
+    fromModel: direction(random.split("from model"), model),
+    toModel: direction(random.split("to model"), model)
+  }
+}
+
+const direction = (random: Random.Random, { delay, jitter, stallMs, stalling }: Quality): Line.Network => ({
+  delay: random.integer(...delay),
+  jitter: random.integer(...jitter),
+  ...(chance(random, stalling / 10)
+    ? { stalls: [{ everyMs: 1_000 * random.integer(3, 20), ms: [stallMs[0], random.integer(...stallMs)] }] }
+    : {})
+})
+
+export const carrier = (random: Random.Random, kind: Kind): Carrier => ({
+  clockOffset: random.integer(0, 1_000),
+  driftPpm: random.integer(-100, 100),
+  ...(chance(random, 0.3) ? { withoutStop: true } : {}),
+  ...(chance(random, 0.2) ? { playoutQuantum: 20 } : {}),
+  ...microphone(random.split("microphone"), kind)
+})
+
+/** What becomes of the caller's audio before it is sent. Noise lets a judge tell every frame from silence filled in. */
+const microphone = (random: Random.Random, kind: Kind): Carrier => {
+  if (chance(random, 0.12)) return { noise: true, impairments: { silenceSuppression: true } }
+  const gaps = { good: 0, mobile: random.integer(0, 2), poor: random.integer(1, 6) }[kind]
+  if (gaps === 0) return { noise: chance(random, 0.5) }
+  return {
+    noise: true,
+    impairments: {
+      gaps: Array.from({ length: gaps }, (_, index) => ({
+        at: 4_000 * index + random.integer(500, 3_500),
+        ms: 20 * random.integer(1, 100)
+      }))
+    }
+  }
+}
