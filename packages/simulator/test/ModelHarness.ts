@@ -71,6 +71,7 @@ export interface Harness {
   readonly of: <Type extends ServerEvent.ServerEvent["type"]>(type: Type) => Array<EventOf<Type>>
   readonly types: () => Array<string>
   readonly lastError: () => {
+    readonly type: string
     readonly code: string | null
     readonly message: string
     readonly param: string | null
