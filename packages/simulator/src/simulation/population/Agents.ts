@@ -3,28 +3,48 @@ import { Agent } from "@offhook/core"
 import type * as Random from "../../Random.ts"
 import { chance, pick, weighted } from "./Draw.ts"
 
-/** Lasts at most `maxCallMs`, or less where the seed wants a call to reach its limit. */
+/** Takes calls of `maxCallMs` at most. */
 export const draw = (random: Random.Random, maxCallMs: number): Agent.Agent => {
   const machine = chance(random, 0.6)
+  const transcription = chance(random, 0.75) ? Agent.defaults.transcription : null
   return {
     ...Agent.defaults,
     instructions: "You answer for Luigi's restaurant.",
     greeting: chance(random, 0.75) ? "Say hello." : null,
     turns: machine ? "machine" : "model",
-    ...(machine ? policies(random.split("policies")) : {}),
+    ...(machine ? policies(random.split("policies"), transcription !== null) : {}),
     detection: detection(random.split("detection")),
-    transcription: chance(random, 0.75) ? Agent.defaults.transcription : null,
-    tools: tools(random.split("tools")),
+    transcription,
+    tools: tools(random.split("tools"), machine),
     endCall: chance(random, 0.9),
     maxCallMs
   }
 }
 
-/** What needs `turns: "machine"`. */
-const policies = (random: Random.Random): Partial<Agent.Agent> => ({
-  greetingProtected: chance(random, 0.25),
-  interruptAfterMs: chance(random, 0.5) ? 0 : random.integer(50, 600)
-})
+/** What needs `turns: "machine"`. `hasWords`: the caller's words are written down. */
+const policies = (random: Random.Random, hasWords: boolean): Partial<Agent.Agent> => {
+  const interruptAfterMs = chance(random, 0.5) ? 0 : random.integer(50, 600)
+  const backchannels = chance(random, 0.4)
+    ? {
+        maxMs: interruptAfterMs + random.integer(1, 780 - interruptAfterMs),
+        words: hasWords && chance(random, 0.5) ? Agent.backchannels : []
+      }
+    : null
+  return {
+    greetingProtected: chance(random, 0.25),
+    interruptAfterMs,
+    backchannels,
+    pauseToDecide: (interruptAfterMs > 0 || backchannels !== null) && chance(random, 0.6),
+    gate: chance(random, 0.25) ? gate(random.split("gate")) : null
+  }
+}
+
+const gate = (random: Random.Random): Agent.Gate =>
+  weighted<Agent.Gate>(random, [
+    [2, { minDbfs: random.integer(-44, -25), echoDb: null }],
+    [2, { minDbfs: null, echoDb: random.integer(3, 20) }],
+    [1, { minDbfs: random.integer(-44, -30), echoDb: random.integer(3, 20) }]
+  ])
 
 const detection = (random: Random.Random): Agent.Detection =>
   chance(random, 0.25)
@@ -40,7 +60,7 @@ const detection = (random: Random.Random): Agent.Detection =>
         silenceDurationMs: pick(random, [500, 500, 200, 350, 800])
       }
 
-const tools = (random: Random.Random): ReadonlyArray<Agent.Tool> => [
+const tools = (random: Random.Random, machine: boolean): ReadonlyArray<Agent.Tool> => [
   {
     name: "look",
     description: "Looks for a free table.",
@@ -55,7 +75,8 @@ const tools = (random: Random.Random): ReadonlyArray<Agent.Tool> => [
     name: "book",
     description: "Books a table.",
     parameters: { type: "object", properties: { name: { type: "string" } } },
-    timeoutMs: pick(random, [1_000, 3_000])
+    timeoutMs: pick(random, [1_000, 3_000]),
+    ...(machine && chance(random, 0.4) ? { protectAnswer: true } : {})
   }
 ]
 

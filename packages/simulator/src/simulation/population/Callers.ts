@@ -50,8 +50,8 @@ const exchange = (random: Random.Random): ReadonlyArray<Step> =>
   weighted<() => ReadonlyArray<Step>>(random, [
     [50, () => [say(answering(random), words(random))]],
     [20, () => [say(interrupting(random), words(random))]],
-    [8, () => [say(interrupting(random), agreeing(random)), say(answering(random), words(random))]],
-    [8, () => [say(interrupting(random), noise(random)), say(answering(random), words(random))]],
+    [10, () => [say(interrupting(random), agreeing(random)), say(answering(random), words(random))]],
+    [10, () => [say(interrupting(random), noise(random)), say(answering(random), words(random))]],
     [4, () => [say(answering(random), words(random)), say(Caller.after(random.integer(0, 900)), words(random))]],
     [
       3,
