@@ -81,14 +81,27 @@ const callFlags = ({ flags, seed }: Pick<Run, "flags" | "seed">, index: number):
 export type Row = readonly [label: string, text: string]
 
 const experienced = ({ calls, experience }: Campaign.Tally): ReadonlyArray<Row> => {
-  const { deadAir, interruptions, outcomes, reactions, turns, unanswered } = experience
+  const { cutErrors, deadAir, interruptions, outcomes, reactions, resumeErrors, turns, unanswered } = experience
   const open = [...unanswered.values()].reduce((sum, some) => sum + some, 0)
   return [
     ["first word", times(reactions.greeting)],
     ["answers", times(reactions.answer)],
-    ["silence", `when interrupted: ${times(reactions.interruption)}`],
-    ["cut off", `${number(interruptions.made)} times; ${number(interruptions.ignored)} sounds were not taken for it`],
-    ["dead air", `of a call: ${times(deadAir)}`],
+    ["silence", `${times(reactions.interruption)}, after the caller interrupted`],
+    [
+      "cut off",
+      `${number(interruptions.made)} times; what the model then believes was heard is off by ${exactly(cutErrors)}. ` +
+        `${plural(interruptions.asides, "sound")} interrupted nothing`
+    ],
+    ...(interruptions.pauses === 0
+      ? []
+      : ([
+          [
+            "paused",
+            `${number(interruptions.pauses)} times to decide, and went on ${number(interruptions.resumed)} times: ` +
+              `lost or repeated then ${exactly(resumeErrors)}`
+          ]
+        ] as const)),
+    ["dead air", `${times(deadAir)}, in a call`],
     [
       "turns",
       `${number(turns.caller)} of the caller (${(turns.caller / Math.max(1, calls)).toFixed(1)} a call): ` +
@@ -123,6 +136,12 @@ const times = (distribution: Distribution.Distribution): string => {
   const [median, most, worst] = [of(0.5), of(0.95), of(1)]
   if (median === null || most === null || worst === null) return "none"
   return `${at(median)} median, ${at(most)} 95th percentile, ${at(worst)} worst`
+}
+
+/** Of small times: "1.4 ms median, 5.5 ms 95th percentile, 9.8 ms worst". */
+const exactly = (distribution: Distribution.Distribution): string => {
+  const [median, most, worst] = [0.5, 0.95, 1].map((share) => Distribution.quantile(distribution, share)?.toFixed(1))
+  return median === undefined ? "nothing" : `${median} ms median, ${most} ms 95th percentile, ${worst} ms worst`
 }
 
 const most = (counts: ReadonlyMap<string, number>): string =>

@@ -85,11 +85,12 @@ export const playPlan = (
   { audio, machine }: Pick<Options, "audio" | "machine">
 ): ReadonlyArray<Broken> => {
   const listen = Experience.listen(tally.experience)
-  const { broken, callMs, steps } = Simulation.run(plan, {
+  const { broken, callMs, measures, steps } = Simulation.run(plan, {
     audio,
     ...(machine === undefined ? {} : { machine }),
     onStep: (_event, commands) => listen(commands)
   })
+  Experience.measured(tally.experience, measures)
   tally.callMs += callMs
   tally.steps += steps
   if (callMs > tenMinutesMs) tally.long.tenMinutes++

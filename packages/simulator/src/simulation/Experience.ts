@@ -1,7 +1,7 @@
 /**
  * What callers experienced, over any number of calls: how fast they were answered, how often they were not, how they
- * were interrupted, how their calls ended. Told by the machine's own commands, as live metrics would be; what the judge
- * measured at the ear stands beside it.
+ * interrupted, how their calls ended. Told by the machine's own commands, as live metrics would be; how exact its cuts
+ * were, the judge measured at the ear.
  *
  * A caller's turn is answered when something that the agent said after it was heard. Asides are no turns.
  *
@@ -10,6 +10,7 @@
 
 import type { Command, Outcome, Reaction } from "@offhook/core"
 import * as Distribution from "./Distribution.ts"
+import type { Measures } from "./Judge.ts"
 
 export interface Experience {
   /** ms, one value a reaction. */
@@ -20,8 +21,16 @@ export interface Experience {
   readonly turns: { caller: number; agent: number; answered: number }
   /** Turns that nobody answered, by the reason. */
   readonly unanswered: Map<string, number>
-  readonly interruptions: { made: number; ignored: number }
+  /** `asides`: sounds of the caller that interrupted nothing. `resumed`: of the pauses. */
+  readonly interruptions: { made: number; asides: number; pauses: number; resumed: number }
+  /** ms between what the model believes was heard, and what was; one value a cut. */
+  readonly cutErrors: Distribution.Distribution
+  /** ms of audio lost or repeated, one value a pause after which the agent went on. */
+  readonly resumeErrors: Distribution.Distribution
 }
+
+/** To what measured times are rounded, ms: a sample has an eighth. */
+const exact = 0.125
 
 export const none = (): Experience => ({
   reactions: { greeting: Distribution.make(), answer: Distribution.make(), interruption: Distribution.make() },
@@ -29,7 +38,9 @@ export const none = (): Experience => ({
   outcomes: new Map(),
   turns: { caller: 0, agent: 0, answered: 0 },
   unanswered: new Map(),
-  interruptions: { made: 0, ignored: 0 }
+  interruptions: { made: 0, asides: 0, pauses: 0, resumed: 0 },
+  cutErrors: Distribution.make(exact),
+  resumeErrors: Distribution.make(exact)
 })
 
 export const merge = (into: Experience, other: Experience): void => {
@@ -43,7 +54,17 @@ export const merge = (into: Experience, other: Experience): void => {
   into.turns.agent += other.turns.agent
   into.turns.answered += other.turns.answered
   into.interruptions.made += other.interruptions.made
-  into.interruptions.ignored += other.interruptions.ignored
+  into.interruptions.asides += other.interruptions.asides
+  into.interruptions.pauses += other.interruptions.pauses
+  into.interruptions.resumed += other.interruptions.resumed
+  Distribution.merge(into.cutErrors, other.cutErrors)
+  Distribution.merge(into.resumeErrors, other.resumeErrors)
+}
+
+/** Adds what the judge measured in one call. */
+export const measured = (experience: Experience, { cutErrors, resumeErrors }: Measures): void => {
+  for (const ms of cutErrors) Distribution.add(experience.cutErrors, Math.abs(ms))
+  for (const ms of resumeErrors) Distribution.add(experience.resumeErrors, Math.abs(ms))
 }
 
 /** Adds one call to `experience`, command by command. */
@@ -58,11 +79,11 @@ export const listen = (experience: Experience): ((commands: ReadonlyArray<Comman
           Distribution.add(reactions[command.to], command.ms)
           break
         case "Note":
-          if (command.note.what === "interruption ignored") interruptions.ignored++
           if (command.note.what === "response failed") failed = true
           break
         case "Settled":
           if (command.turn.speaker === "caller") {
+            if (command.turn.aside) break
             turns.caller++
             waiting++
           } else {
@@ -74,11 +95,14 @@ export const listen = (experience: Experience): ((commands: ReadonlyArray<Comman
           }
           break
         case "Ended": {
-          const { deadAirMs, interruptions: made, outcome } = command.summary
+          const { asides, deadAirMs, interruptions: made, outcome, pauses, resumed } = command.summary
           Distribution.add(experience.deadAir, deadAirMs)
           count(experience.outcomes, outcome, 1)
           if (waiting > 0) count(experience.unanswered, failed ? "the response failed" : WORDS[outcome], waiting)
           interruptions.made += made
+          interruptions.asides += asides
+          interruptions.pauses += pauses
+          interruptions.resumed += resumed
           break
         }
       }
