@@ -21,8 +21,12 @@ import * as Measures from "./judge/Measures.ts"
 import * as Peers from "./judge/Peers.ts"
 import * as Responses from "./judge/Responses.ts"
 import * as Spoken from "./judge/Spoken.ts"
+import * as States from "./judge/States.ts"
+import * as Sums from "./judge/Sums.ts"
 import * as Suspended from "./judge/Suspended.ts"
 import * as Tools from "./judge/Tools.ts"
+import * as Transcript from "./judge/Transcript.ts"
+import * as Waiting from "./judge/Waiting.ts"
 import type * as Plan from "./Plan.ts"
 
 export type { Measures } from "./judge/Measures.ts"
@@ -59,7 +63,17 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
   const on: Case = { world, plan, bounds: Bounds.of(plan), peers, measures, found }
   peers.judge(on)
   const spoken = Spoken.make(on)
-  const rules: ReadonlyArray<Rule> = [peers, spoken, CallerLine.make(on), Responses.make(on), Tools.make(on)]
+  const states = States.make(on)
+  const rules: ReadonlyArray<Rule> = [
+    peers,
+    spoken,
+    CallerLine.make(on),
+    Responses.make(on),
+    Tools.make(on),
+    Transcript.make(on),
+    Waiting.make(on, spoken),
+    Sums.make(on)
+  ]
   const eventRules = rules.flatMap(({ event }) => event ?? [])
   const commandRules = rules.flatMap(({ command }) => command ?? [])
   const stepRules = rules.flatMap(({ stepped }) => stepped ?? [])
@@ -79,12 +93,13 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
   return {
     broken,
     measures,
-    stepped: ({ at, commands, deadline, event }) => {
+    stepped: ({ at, commands, deadline, event, state }) => {
       begin(at)
       if (broken.length >= mostFindings) return
       for (const rule of eventRules) rule(event, at)
       given(commands, at)
       for (const rule of stepRules) rule(at)
+      states.stepped(state, at)
       if (deadline !== null && (event._tag === "TimeAdvanced" ? deadline <= event.at : deadline < event.at)) {
         found("deadline ahead", at, `at ${event.at} ms (${event._tag}) the next deadline is ${deadline} ms`)
       }

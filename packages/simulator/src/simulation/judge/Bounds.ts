@@ -58,24 +58,14 @@ export const of = ({ network, agent }: Plan.Plan): Bounds => {
     most:
       delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
   })
-  const fromCarrier = path(network.fromCarrier)
-  const toCarrier = path(network.toCarrier)
-  const fromModel = path(network.fromModel)
-  const toModel = path(network.toModel)
+  const carrier = path(network.carrier)
+  const model = path(network.model)
   const { pauseToDecide }: Partial<Policies> = agent
   return {
-    fromCarrier,
-    toCarrier,
-    fromModel,
-    toModel,
-    settle:
-      fromCarrier.most +
-      toCarrier.most +
-      fromModel.most +
-      toModel.most +
-      echo +
-      hold +
-      slack +
-      (pauseToDecide === true ? decide : 0)
+    fromCarrier: carrier,
+    toCarrier: carrier,
+    fromModel: model,
+    toModel: model,
+    settle: 2 * carrier.most + 2 * model.most + echo + hold + slack + (pauseToDecide === true ? decide : 0)
   }
 }

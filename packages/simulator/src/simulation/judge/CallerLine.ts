@@ -115,10 +115,13 @@ export const make = (on: Case): Rule => {
       if (broken || session === undefined || session.readyAt === Number.POSITIVE_INFINITY) return
       const received = world.models.at(-1)?.received.length() ?? 0
       const rest = received - position
-      const due =
-        session.endedBy === "model" ? session.endedAt - bounds.fromModel.most - bounds.toModel.most : session.endedAt
+      const due = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
       if (frame !== undefined && frame.at < due) {
-        found("caller heard once", at, `the frame at ${frame.timestamp} ms never reached the model`)
+        found(
+          "caller heard once",
+          at,
+          `the frame at ${frame.timestamp} ms never reached the model (${Math.round(frame.at)}, ${Math.round(due)}, ${frames.length - head} frames)`
+        )
       } else if (
         frame === undefined &&
         rest > 0 &&

@@ -32,6 +32,8 @@ export interface Peers {
   readonly isOver: boolean
   readonly isReady: (session: number) => boolean
   readonly isStreaming: () => boolean
+  /** What we sent to a session before this arrived there, if the network took `most` ms: by then it was lost, or closed. */
+  readonly deafAt: (session: number, most: number) => number
 }
 
 export interface Tracker extends Peers, Rule {
@@ -96,6 +98,15 @@ export const make = (): Tracker => {
       return session !== undefined && session.endedBy === null && session.readyAt < Number.POSITIVE_INFINITY
     },
     isStreaming: () => (streams.at(-1)?.endedAt ?? 0) === Number.POSITIVE_INFINITY,
+    deafAt: (index, most) => {
+      let at = sessions[index]?.endedAt ?? Number.POSITIVE_INFINITY
+      for (const closing of on?.world.closings ?? []) {
+        if (closing.peer === "model" && closing.index === index && closing.by !== "host") {
+          at = Math.min(at, closing.at - most)
+        }
+      }
+      return at
+    },
     judge: (given) => {
       on = given
     },

@@ -89,6 +89,12 @@ export const make = (on: Case): Rule => {
     return plan.agent.turns === "model" && (announcedAt === undefined || announcedAt > askedAt)
   }
 
+  /** The server has truncated the item by itself, to less than was heard (protocols.md G.2, 15). */
+  const isBeatenCut = (message: string): boolean =>
+    plan.agent.turns === "model" &&
+    world.models[session]?.choices.truncatesItself === true &&
+    message.startsWith("Audio content of ")
+
   const readErrors = (at: number): void => {
     const sent = world.models[session]?.errorsSent
     if (sent === undefined) return
@@ -103,6 +109,7 @@ export const make = (on: Case): Rule => {
           refused++
           continue
         default:
+          if (isBeatenCut(error.message)) continue
           found("no refusal", at, `${error.code}: ${error.message}`)
       }
     }

@@ -44,6 +44,8 @@ export interface Spoken {
   /** Jitter of its cut that no party could know, ms. */
   unknown: number
   toldAt: number
+  /** What the model was told to be heard, ms; 0 where it was told to forget it. */
+  toldMs: number
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
@@ -118,6 +120,7 @@ export const make = (on: Case): Books => {
         clearGivenAt: Number.NEGATIVE_INFINITY,
         unknown: 0,
         toldAt: Number.NEGATIVE_INFINITY,
+        toldMs: 0,
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
         settled: null
@@ -248,6 +251,7 @@ export const make = (on: Case): Books => {
     const one = find(command.session, command.item, command.contentIndex)
     if (one === undefined) return found("truncated within", at, `${command.item} is truncated, and is not being said`)
     one.toldAt = at
+    one.toldMs = command.audioEndMs
     if (!Number.isInteger(command.audioEndMs) || command.audioEndMs < 0) {
       found("truncated within", at, `${named(one)} is truncated to ${command.audioEndMs} ms`)
     }
@@ -294,8 +298,10 @@ export const make = (on: Case): Books => {
     if (audio === undefined) return
     const heardMs = one.heard / bytesPerMs
     const { generatedMs } = audio
-    const believedMs = audio.isDeleted ? 0 : (audio.keptMs ?? generatedMs)
-    const isTold = audio.isDeleted || audio.keptMs !== null
+    // Where the server has cut by its own guess (protocols.md G.2, 15), what it was told counts.
+    const keptMs = audio.isCutByServer ? (one.toldAt > Number.NEGATIVE_INFINITY ? one.toldMs : null) : audio.keptMs
+    const believedMs = audio.isDeleted ? 0 : (keptMs ?? generatedMs)
+    const isTold = audio.isDeleted || keptMs !== null
     const isCut = one.clearedAt > Number.NEGATIVE_INFINITY
     const tolerance = Bounds.frame + rounding + unknownOf(one)
     const off = Math.abs(believedMs - heardMs)
@@ -409,12 +415,8 @@ export const make = (on: Case): Books => {
 
 /** Until when the model could be told anything. */
 const endOf = ({ bounds, peers }: Case): number => {
-  const session = peers.sessions.at(-1)
   const stream = peers.streams.at(-1)
-  const ofSession =
-    session === undefined || session.endedBy === null
-      ? Number.POSITIVE_INFINITY
-      : session.endedAt - (session.endedBy === "model" ? bounds.fromModel.most + bounds.toModel.most : 0)
+  const ofSession = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
   const ofStream = stream === undefined ? Number.POSITIVE_INFINITY : stream.endedAt - bounds.fromCarrier.most
   return Math.min(ofSession, ofStream)
 }
@@ -424,13 +426,20 @@ interface Generated {
   readonly generatedMs: number
   readonly keptMs: number | null
   readonly isDeleted: boolean
+  readonly isCutByServer: boolean
 }
 
 const audioOf = ({ world }: Case, one: Spoken): Generated | undefined => {
   const item = modelItem(world.models[one.session]?.items, one.item)
   const part = item?.content[one.contentIndex]
   if (item === undefined || part?.type !== "output_audio") return undefined
-  return { clip: part.clip, generatedMs: part.generatedMs, keptMs: part.keptMs, isDeleted: item.deleted }
+  return {
+    clip: part.clip,
+    generatedMs: part.generatedMs,
+    keptMs: part.keptMs,
+    isDeleted: item.deleted,
+    isCutByServer: part.cutBy === "server"
+  }
 }
 
 const modelItem = (items: ReadonlyArray<Conversation.Item> | undefined, id: string): Conversation.Item | undefined => {
