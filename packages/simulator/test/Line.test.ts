@@ -17,6 +17,26 @@ it("keeps order, delays, and lets a stall pass", () => {
   assert.isAbove(Math.max(...delays) - Math.min(...delays), 10)
 })
 
+it("stalls by itself, every so often, and lets out in one burst what was held", () => {
+  const options = { delay: 40, jitter: 5, stalls: [{ everyMs: 2_000, ms: [200, 500] }] } as const
+  const line = Line.make({ ...options, random: Random.make("bursts") })
+  const arrivals = Array.from({ length: 10_000 }, (_, index) => line.arrival(index * 20))
+  const bursts = new Map<number, number>()
+  for (const at of arrivals) bursts.set(at, (bursts.get(at) ?? 0) + 1)
+  const held = [...bursts].filter(([, count]) => count > 8)
+  assert.isTrue(held.length > 50 && held.length < 110, `${held.length} bursts in 200 s`)
+  for (const [at, count] of held) {
+    assert.isAtMost(count, 27)
+    const before = arrivals.filter((other) => other < at).at(-1) ?? 0
+    assert.isTrue(at - before >= 200 - 25 && at - before <= 500 + 25, `held for ${at - before} ms`)
+  }
+  const again = Line.make({ ...options, random: Random.make("bursts") })
+  assert.deepStrictEqual(
+    arrivals,
+    arrivals.map((_, index) => again.arrival(index * 20))
+  )
+})
+
 it("draws the same for the same seed and name, whatever the others draw", () => {
   const one = Random.make(7)
   const two = Random.make(7)
