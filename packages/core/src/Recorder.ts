@@ -34,6 +34,8 @@ export interface Options {
   readonly numbers?: boolean
   /** Default 64 MiB: about an hour with audio, half a day without. */
   readonly maxBytes?: number
+  /** Where the call is one that a simulation found. */
+  readonly found?: Recording.Found
 }
 
 export interface Recorder {
@@ -60,7 +62,8 @@ export const make = (options: Options): Recorder => {
       ...(options.digits === true ? [] : ["digits" as const]),
       ...(options.numbers === true ? [] : ["numbers" as const])
     ],
-    config: options.config
+    config: options.config,
+    ...(options.found === undefined ? {} : { found: options.found })
   }
   const mask = Mask.make(header.masked)
   let run: OpenRun | null = null

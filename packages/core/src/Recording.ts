@@ -40,6 +40,21 @@ export interface Header {
   readonly audio: boolean
   readonly masked: ReadonlyArray<Masked>
   readonly config: Config
+  /** Only in calls that a simulation found. */
+  readonly found?: Found
+}
+
+/** How a simulation found the call. */
+export interface Found {
+  /** The name of what is not true of it. */
+  readonly invariant: string
+  /** What must be true, and what was seen instead. */
+  readonly sentence: string
+  readonly seed: string
+  /** Plays it again. */
+  readonly command: string
+  /** All that the simulated call is made of, but the agent. */
+  readonly plan: Readonly<Record<string, unknown>>
 }
 
 /** A command in short form: `c` is its name. */
