@@ -103,6 +103,10 @@ const deadlines = ({ deadlines, limits: l }) => {
       `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the clear (model turns with \`server_vad\`), else ${ms(l["cutWaitMs"])}`,
       "the place of the cut is estimated, and that is noted"
     ],
+    pause: [
+      `${ms(l["decideMs"])} after a sound made the agent pause; decided, ${ms(l["cutWaitMs"])} after it for the mark`,
+      "it was speech, an interruption; the place is estimated, and the agent goes on"
+    ],
     "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],
     "speech long enough": [
       "`interruptAfterMs` or `backchannels.maxMs` of audible speech (machine turns)",

@@ -9,18 +9,23 @@
  * 1. heard <= sent <= received, for every item; heard does not decrease while `now` does not go back.
  * 2. A flushed mark is never counted as played.
  * 3. What is received after a clear belongs to the new generation, settled or not.
- * 4. Everything is bounded: outstanding marks (thinned out, as any later echo of a run says the same), items, cuts,
+ * 4. A pause is a clear that may be taken back (`pause`, then `resume` or `giveUp`). Resumed, the audio goes on in a new
+ *    generation from the byte at which the ear went silent: `sent` and `heard` stay positions in the item.
+ * 5. Everything is bounded: outstanding marks (thinned out, as any later echo of a run says the same), items, cuts,
  *    unsent audio.
  *
  * What it needs of a carrier: marks echoed in order when the audio before them was played, at once on an empty buffer,
  * and all pending ones when `clear` takes effect; media timestamps on the same ordered socket (protocols.md B.3).
  */
 
-import type { Payload } from "./audio/Payload.ts"
+import * as Level from "./audio/Level.ts"
+import * as Payload from "./audio/Payload.ts"
 import type { Moment } from "./CarrierClock.ts"
 import * as CarrierClock from "./CarrierClock.ts"
 import type { Command } from "./Command.ts"
 import type { ModelAudio } from "./Event.ts"
+import * as Kept from "./Kept.ts"
+import * as Limits from "./Limits.ts"
 import * as Playback from "./Playback.ts"
 
 export interface Ledger {
@@ -32,8 +37,13 @@ export interface Ledger {
   /** From sending to the moment of the echo when the buffer is empty, ms; null until measured. */
   readonly roundTrip: number | null
   readonly items: ReadonlyArray<ItemAccount>
-  readonly unsent: ReadonlyArray<Piece>
+  readonly unsent: ReadonlyArray<Kept.Piece>
   readonly unsentBytes: number
+  readonly keeps: Kept.Contents
+  /** Of what was sent and not heard, that which `keeps` names. */
+  readonly kept: Kept.Kept
+  /** Cleared for a while: what is received waits, what is kept of the last cut may be sent again. */
+  readonly paused: boolean
   readonly playback: Playback.Playback
   /** Cleared and not settled, oldest first. */
   readonly cuts: ReadonlyArray<CutPlayback>
@@ -73,13 +83,6 @@ interface ItemAccount extends Playback.Key {
   readonly generation: number
 }
 
-/** A delta; `from` is its place in the item. */
-interface Piece extends Playback.Key {
-  readonly from: number
-  readonly bytes: number
-  readonly payload: Payload
-}
-
 interface CutPlayback extends Playback.Playback {
   /** Number of the mark sent just before the clear; null when there was no stream to send it on, or it is gone. */
   readonly probe: number | null
@@ -93,7 +96,7 @@ interface CutPlayback extends Playback.Playback {
 
 const DEFAULT_BYTES_PER_MS = 8
 
-export const empty: Ledger = {
+export const make = (keeps: Kept.Contents): Ledger => ({
   stream: null,
   bytesPerMs: DEFAULT_BYTES_PER_MS,
   nextMark: 0,
@@ -101,10 +104,16 @@ export const empty: Ledger = {
   items: [],
   unsent: [],
   unsentBytes: 0,
+  keeps,
+  kept: Kept.empty,
+  paused: false,
   playback: Playback.empty(0, DEFAULT_BYTES_PER_MS),
   cuts: [],
   stretches: []
-}
+})
+
+/** Keeps nothing that was sent. */
+export const empty: Ledger = make({ audio: false, levels: false })
 
 /**
  * A stream began: what was received before any is sent now, in order. Of an earlier stream's audio only that counts as
@@ -124,6 +133,9 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     ),
     unsent: [],
     unsentBytes: 0,
+    keeps: ledger.keeps,
+    kept: Kept.empty,
+    paused: false,
     playback: Playback.empty(sent > 0 ? generation + 1 : generation, rate),
     cuts: ledger.cuts.map((cut) => ({ ...cut, probe: null, segments: [], marks: [], since: null })),
     stretches: []
@@ -131,17 +143,23 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
   return ledger.unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), begun)
 }
 
-/** Received and sent. Without a stream it is kept, up to 60 s; beyond that it counts as received only. */
+/**
+ * Received and sent. Without a stream, or while paused, it is kept, up to 60 s; beyond that it counts as received only.
+ */
 export const receive = (ledger: Ledger, audio: ModelAudio, now: Moment, out: Array<Command>): Ledger => {
   const bytes = Math.max(0, audio.bytes)
   const from = itemOf(ledger.items, audio)?.receivedBytes ?? 0
   const received: Ledger = { ...ledger, items: withReceived(ledger, audio, bytes) }
   if (bytes === 0) return received
-  const piece: Piece = { ...Playback.keyOf(audio), from, bytes, payload: audio.payload }
-  if (ledger.stream !== null) return send(received, ledger.stream, piece, now, out)
-  const isFull =
-    ledger.unsentBytes + bytes > MAX_UNSENT_MS * ledger.bytesPerMs || ledger.unsent.length === MAX_UNSENT_PIECES
-  return isFull ? received : { ...received, unsent: [...ledger.unsent, piece], unsentBytes: ledger.unsentBytes + bytes }
+  const levels = ledger.keeps.levels ? audio.levels : ""
+  const piece: Kept.Piece = { ...Playback.keyOf(audio), from, bytes, payload: audio.payload, levels, skipped: 0 }
+  if (ledger.stream !== null && !ledger.paused) return send(received, ledger.stream, piece, now, out)
+  const waiting = ledger.unsentBytes + (ledger.paused ? ledger.kept.bytes : 0)
+  if (waiting + bytes > Limits.keptMs * ledger.bytesPerMs || ledger.unsent.length === MAX_UNSENT_PIECES) {
+    return { ...received, kept: { ...ledger.kept, isWhole: false } }
+  }
+  const unsent = [...ledger.unsent, { ...piece, payload: Payload.toBase64(piece.payload) }]
+  return { ...received, unsent, unsentBytes: ledger.unsentBytes + bytes }
 }
 
 /** Late audio of an interrupted response: generated, never sent. Of an item that is not here nothing is kept. */
@@ -169,6 +187,7 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
       roundTrip: played.begins ? smoothed(ledger.roundTrip, now.at - mark.sentAt) : ledger.roundTrip,
       items: settled(ledger.items, playedOut(ledger.playback, mark.position), mark.position),
       playback,
+      kept: Kept.release(ledger.kept, mark.position - (ledger.keeps.levels ? RECENT_MS * ledger.bytesPerMs : 0)),
       stretches: played.closed === null ? ledger.stretches : withStretch(ledger.stretches, played.closed)
     },
     played.begins
@@ -183,11 +202,12 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
  */
 export const isEmpty = (ledger: Ledger, now: Moment): boolean =>
   ledger.unsent.length === 0 &&
+  !ledger.paused &&
   (ledger.playback.marks.length === 0 || now.at > Playback.endOf(ledger.playback, roundTripOf(ledger)) + OVERDUE_MS)
 
 /** Estimated ms until everything that is here has been heard; 0 when empty, or when its last echo is due. */
 export const remainingMs = (ledger: Ledger, now: Moment): number =>
-  ledger.unsentBytes / ledger.bytesPerMs +
+  (ledger.unsentBytes + (ledger.paused ? ledger.kept.bytes : 0)) / ledger.bytesPerMs +
   (ledger.playback.marks.length === 0 ? 0 : Math.max(0, Playback.endOf(ledger.playback, roundTripOf(ledger)) - now.at))
 
 /** Carrier ms at which the stretch began that plays now; null when nothing plays, or its leading mark is not back. */
@@ -225,10 +245,74 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
       nextMark: nextMark + 1,
       unsent: [],
       unsentBytes: 0,
+      kept: Kept.empty,
+      paused: false,
       playback: Playback.empty(generation + 1, ledger.bytesPerMs)
     },
     cut
   )
+}
+
+/** All that is unheard could be sent again after a `pause`. */
+export const isKept = (ledger: Ledger): boolean => ledger.keeps.audio && ledger.stream !== null && ledger.kept.isWhole
+
+/** A `clear` that may be taken back: what is unheard, and what is received now, waits for `resume` or `giveUp`. */
+export const pause = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger => ({
+  ...clear(ledger, now, out),
+  kept: ledger.kept,
+  paused: true
+})
+
+/**
+ * Goes on from the byte at which the ear went silent, as the probe said, or as expected where it is not back. What is
+ * sent again counts as sent once.
+ */
+export const resume = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger => {
+  const { kept, stream, unsent } = ledger
+  const cut = ledger.cuts.at(-1)
+  const over: Ledger = { ...ledger, kept: Kept.empty, unsent: [], unsentBytes: 0, paused: false }
+  if (!ledger.paused || cut === undefined || stream === null) return over
+  const position = positionOf(ledger, cut, now)
+  const rest = Kept.from(kept, position)
+  const stretch = stretchOfCut(ledger, cut, now)
+  const items = settled(ledger.items, cut, position).map((account) => ({
+    ...account,
+    sentBytes: rest.reduce(
+      (sent, piece) => (Playback.isSame(account, piece) ? sent - piece.bytes : sent),
+      account.sentBytes
+    )
+  }))
+  const settledCut: Ledger = {
+    ...over,
+    items,
+    cuts: ledger.cuts.slice(0, -1),
+    stretches: stretch === null ? ledger.stretches : withStretch(ledger.stretches, stretch)
+  }
+  return [...rest, ...unsent].reduce((ledger, piece) => send(ledger, stream, piece, now, out), settledCut)
+}
+
+/** The pause was a `clear` after all: what waits is dropped, and settled with the rest. */
+export const giveUp = (ledger: Ledger): Ledger => {
+  const { generation } = ledger.playback
+  const waiting = ledger.items.filter((account) => account.generation === generation).map(Playback.keyOf)
+  const cut = ledger.cuts.at(-1)
+  if (!ledger.paused || cut === undefined) return ledger
+  const items = [...cut.items.filter((key) => !waiting.some((other) => Playback.isSame(key, other))), ...waiting]
+  return {
+    ...ledger,
+    unsent: [],
+    unsentBytes: 0,
+    kept: Kept.empty,
+    paused: false,
+    playback: Playback.empty(generation + 1, ledger.bytesPerMs),
+    cuts: [...ledger.cuts.slice(0, -1), { ...cut, items }]
+  }
+}
+
+/** The level of what plays at carrier time `at`, as one character of audio/Level. */
+export const levelAt = (ledger: Ledger, at: number): string => {
+  const position = Playback.placeOf(ledger.playback, at)
+  return position === null ? Level.SILENCE : Kept.levelAt(ledger.kept, position, ledger.bytesPerMs)
 }
 
 /** The probe of a clear is outstanding. */
@@ -246,10 +330,7 @@ export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, Readon
   const told: Array<Cut> = []
   let { items, stretches } = ledger
   for (const cut of due) {
-    const position =
-      cut.silentAt !== null
-        ? Playback.positionAt(cut, cut.silentAt)
-        : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))
+    const position = positionOf(ledger, cut, now)
     const stretch = stretchOfCut(ledger, cut, now)
     items = settled(items, cut, position)
     if (stretch !== null) stretches = withStretch(stretches, stretch)
@@ -316,12 +397,13 @@ export const forget = (ledger: Ledger, session: number, item: string, contentInd
     items: others(ledger.items),
     unsent,
     unsentBytes: unsent.reduce((bytes, piece) => bytes + piece.bytes, 0),
+    kept: Kept.only(ledger.kept, (one) => !Playback.isSame(one, key)),
     playback: { ...ledger.playback, segments: others(ledger.playback.segments) },
     cuts: ledger.cuts.map((cut) => ({ ...cut, segments: others(cut.segments), items: others(cut.items) }))
   }
 }
 
-const send = (ledger: Ledger, stream: number, piece: Piece, now: Moment, out: Array<Command>): Ledger => {
+const send = (ledger: Ledger, stream: number, piece: Kept.Piece, now: Moment, out: Array<Command>): Ledger => {
   const { playback } = ledger
   const { generation } = playback
   let { nextMark } = ledger
@@ -356,11 +438,17 @@ const send = (ledger: Ledger, stream: number, piece: Piece, now: Moment, out: Ar
       sent,
       marks,
       segments: extended(playback, piece)
-    }
+    },
+    kept: kept(ledger, piece)
   }
 }
 
-const extended = ({ segments, sent }: Playback.Playback, piece: Piece): ReadonlyArray<Playback.Segment> => {
+const kept = ({ bytesPerMs, keeps, kept, playback }: Ledger, piece: Kept.Piece): Kept.Kept =>
+  keeps.audio || keeps.levels
+    ? Kept.add(kept, piece, playback.sent, playback.played, Limits.keptMs * bytesPerMs, keeps)
+    : kept
+
+const extended = ({ segments, sent }: Playback.Playback, piece: Kept.Piece): ReadonlyArray<Playback.Segment> => {
   const last = segments.at(-1)
   return last !== undefined && Playback.isSame(last, piece) && last.from + last.bytes === sent
     ? [...segments.slice(0, -1), { ...last, bytes: last.bytes + piece.bytes }]
@@ -403,6 +491,12 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
 /** When an outstanding clear will have taken effect: had it before now, its probe would be back. */
 const expectedSilence = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
   cut.silentAt ?? Math.max(now.at, cut.clearedAt + roundTripOf(ledger))
+
+/** Where a cleared generation fell silent. */
+const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
+  cut.silentAt !== null
+    ? Playback.positionAt(cut, cut.silentAt)
+    : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))
 
 const stretchOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): Playback.Stretch | null => {
   const stretch = Playback.stretchOf(cut, now, OVERDUE_MS)
@@ -486,8 +580,9 @@ const OVERDUE_MS = 1000
 const FLUSHED_EARLY_MS = 50
 const UNKNOWN_ROUND_TRIP_MS = 200
 const MAX_ROUND_TRIP_MS = 5000
-const MAX_UNSENT_MS = 60_000
 const MAX_UNSENT_PIECES = 4096
+/** How long the levels of what was heard are looked for. */
+const RECENT_MS = 600
 const MAX_MARKS = 256
 const MAX_ITEMS = 256
 const MAX_SEGMENTS = 256

@@ -98,6 +98,10 @@ export const lastWordsMs = 10_000
 /** Speech that counts as such for a policy, dBFS: telephone speech has -30 to -15, noise on the line under -50. */
 export const loudDbfs = -45
 
+/** How long after it played the agent's voice may come back: the carrier's path there and back, and a room. */
+export const echoFromMs = 40
+export const echoToMs = 500
+
 /** Function calls in flight at once, and those answered that are remembered. */
 export const toolCalls = 32
 export const answeredCalls = 64

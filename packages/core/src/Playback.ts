@@ -142,6 +142,13 @@ export const positionAt = (playback: Playback, at: number): number =>
 /** Position expected at a moment before which the marks that were played may not have come back yet. */
 export const positionExpected = (playback: Playback, at: number): number => clamped(playback, at, stop(playback))
 
+/** Position at a moment that may be past; null when nothing of this playback was heard then. */
+export const placeOf = (playback: Playback, at: number): number | null => {
+  if (playback.origin === null) return null
+  const position = Math.floor((at - middle(playback.origin)) * playback.bytesPerMs)
+  return position < 0 || position >= stop(playback) ? null : position
+}
+
 /** The carrier's clock was corrected by so many ms. The origin moves as the last echo does, which told it. */
 export const correct = <A extends Playback>(playback: A, ms: number, first: number): A => {
   const { bytesPerMs, marks, origin, played, since } = playback

@@ -11,6 +11,10 @@ import * as Base64 from "./Base64.ts"
 import * as Mulaw from "./Mulaw.ts"
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+/** What a character of the levels stands for. */
+export const WINDOW_MS = 20
+/** The level of silence. */
+export const SILENCE = "A"
 const TOP = 63
 const DB_PER_STEP = 1.5
 const FULL_SCALE = 32_768

@@ -12,7 +12,6 @@
  * 3. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
  */
 
-import * as Level from "../audio/Level.ts"
 import type { Payload } from "../audio/Payload.ts"
 import { toBase64 } from "../audio/Payload.ts"
 import type { Command } from "../Command.ts"
@@ -57,15 +56,19 @@ export const initial: CallerAudio = {
   map: []
 }
 
-/** A frame arrived; `session` null: nobody listens yet. Returns the ms of a gap that were not filled, in `gap`. */
+/**
+ * A frame arrived, loud enough to be speech or not; `session` null: nobody listens yet. Returns the ms of a gap that
+ * were not filled, in `gap`.
+ */
 export const frame = (
   audio: CallerAudio,
   event: CarrierAudio,
+  isLoud: boolean,
   session: number | null,
   out: Array<Command>
 ): readonly [CallerAudio, gap: number] => {
   const length = event.bytes / Limits.bytesPerMs
-  const loudUntil = isLoud(event.levels) ? event.timestamp + length : audio.loudUntil
+  const loudUntil = isLoud ? event.timestamp + length : audio.loudUntil
   const jump = audio.expected === null ? 0 : event.timestamp - audio.expected - audio.aheadMs
   if (jump > -Limits.gapMs && jump < Limits.gapMs) {
     const expected = audio.expected === null ? event.timestamp : audio.expected + audio.aheadMs
@@ -111,11 +114,6 @@ export const carrierTime = (audio: CallerAudio, modelMs: number): number => {
     entry = candidate
   }
   return entry === undefined ? 0 : entry.carrier + (byte - entry.from) / Limits.bytesPerMs
-}
-
-const isLoud = (levels: string): boolean => {
-  for (let index = 0; index < levels.length; index++) if (Level.dbfs(levels, index) >= Limits.loudDbfs) return true
-  return false
 }
 
 const arrived = (audio: CallerAudio, at: Millis, expected: number, loudUntil: number): CallerAudio => ({

@@ -6,8 +6,10 @@ import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as CallerAudio from "./CallerAudio.ts"
 import * as Ending from "./Ending.ts"
+import * as Gate from "./Gate.ts"
 import * as Interruption from "./Interruption.ts"
 import * as Items from "./Items.ts"
+import * as Pause from "./Pause.ts"
 import type { Draft } from "./State.ts"
 import { count, note, noteOnce, now } from "./State.ts"
 
@@ -34,7 +36,7 @@ export const audio = (call: Draft, event: CarrierAudio): void => {
   call.clock = clock
   if (call.model.status === "closed") return
   const session = call.model.status === "ready" ? call.model.session : null
-  const [caller, unfilled] = CallerAudio.frame(call.caller, event, session, call.out)
+  const [caller, unfilled] = CallerAudio.frame(call.caller, event, Gate.isLoud(call, event), session, call.out)
   call.caller = caller
   if (unfilled > 0) note(call, "audio gap", `${unfilled} ms of missing media were not filled with silence`)
 }
@@ -50,7 +52,7 @@ export const marked = (call: Draft, event: CarrierMarked): void => {
       underrun(call, echo.underrunMs)
       return Items.settleHeard(call)
     case "cut":
-      return Interruption.cutEchoed(call, echo.at)
+      return call.pause === null ? Interruption.cutEchoed(call, echo.at) : Pause.echoed(call, echo.at)
     case "stale":
       return
   }

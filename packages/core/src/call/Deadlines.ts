@@ -36,6 +36,7 @@ export const table: ReadonlyArray<Deadline> = [
     due: (state) => state.cut?.due ?? null,
     fire: (call) => Interruption.settleByEstimate(call, "the mark before the clear has not come back")
   },
+  { name: "pause", due: (state) => state.pause?.due ?? null, fire: Sound.paused },
   { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
   { name: "speech long enough", due: (state) => state.speech.lookAt, fire: Sound.look },
   { name: "words of a sound", due: (state) => earliestOf(state.sounds), fire: Sound.undecided },

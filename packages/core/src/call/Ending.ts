@@ -13,6 +13,7 @@ import * as EndCall from "../EndCall.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Items from "./Items.ts"
+import * as Pause from "./Pause.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
 import { idle, now } from "./State.ts"
@@ -51,6 +52,7 @@ export const timeIsUp = (call: Draft): void => {
 /** There is no model any more: the caller hears what is queued, then the carrier's apology, unless it was a goodbye. */
 export const fail = (call: Draft, outcome: Outcome): void => {
   if (call.phase === "closing" || call.phase === "ended" || call.ending?.how === "close") return
+  Pause.resume(call)
   const isGoodbyeSpoken = call.ending !== null && call.slot._tag === "Idle" && call.wanted?.why !== "goodbye"
   closeModel(call)
   if (isGoodbyeSpoken) return
@@ -66,7 +68,8 @@ export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"):
 
 /** Closes the line when the caller has heard everything, and says nothing that might call it off. */
 export const progress = (call: Draft): void => {
-  if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle" || call.cut !== null) return
+  if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle") return
+  if (call.cut !== null || call.pause !== null) return
   if (call.wanted?.why === "goodbye") return
   if (call.ending.revocable && (call.speech.lookAt !== null || call.sounds.length > 0)) return
   if (Ledger.isEmpty(call.ledger, now(call))) finish(call)
@@ -161,4 +164,7 @@ const closeModel = (call: Draft): void => {
   call.wanted = null
   call.held = []
   call.tools = []
+  call.speech = { ...call.speech, speaking: false, lookAt: null }
+  call.sounds = []
+  call.pause = null
 }

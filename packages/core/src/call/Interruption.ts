@@ -13,33 +13,39 @@ import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
 import { count, note, now } from "./State.ts"
 
-/** The caller is listened to: the agent falls silent. */
+/** The caller is listened to: the agent falls silent, or stays so where it had paused. */
 export const interrupt = (call: Draft): void => {
-  const { agent } = call.config
+  const { pause, speech } = call
   Ending.revoke(call)
-  Slot.giveWay(call, agent.turns === "machine")
+  Slot.giveWay(call, call.config.agent.turns === "machine")
   if (Ledger.isEmpty(call.ledger, now(call))) return
-  call.ledger = Ledger.clear(call.ledger, now(call), call.out)
-  call.cut = { onset: call.speech.onset, due: call.at + cutWaitMs(call) }
+  call.ledger = pause === null ? Ledger.clear(call.ledger, now(call), call.out) : Ledger.giveUp(call.ledger)
+  call.cut = { onset: pause?.onset ?? speech.onset, due: (pause?.since ?? call.at) + cutWaitMs(call) }
+  call.pause = null
   if (call.carrier.status === "open") count(call, { interruptions: call.sums.interruptions + 1 })
-  if (!Ledger.isCutting(call.ledger)) settleCut(call, now(call), false)
+  if (!Ledger.isCutting(call.ledger)) return cutAt(call, pause?.silentAt ?? null)
+  if (call.cut.due <= call.at) settleByEstimate(call, "the mark before the clear has not come back")
 }
 
 /** The mark before a clear came back: the ear went silent at `when`. */
 export const cutEchoed = (call: Draft, when: Moment): void => {
-  if (call.cut !== null) {
-    call.out.push({
-      _tag: "Reacted",
-      to: "interruption",
-      ms: Math.max(0, Math.round(when.at - call.cut.onset))
-    })
-  }
+  if (call.cut !== null) reacted(call, when.at - call.cut.onset)
   settleCut(call, when, false)
 }
 
 export const settleByEstimate = (call: Draft, reason: string): void => {
   note(call, "cut estimated", reason)
   while (call.cut !== null) settleCut(call, now(call), true)
+}
+
+/** Nothing is waited for: there is no carrier to tell, or it fell silent at `at` in the pause before. */
+const cutAt = (call: Draft, at: number | null): void => {
+  if (call.cut !== null && at !== null) reacted(call, at - call.cut.onset)
+  settleCut(call, now(call), false)
+}
+
+const reacted = (call: Draft, ms: number): void => {
+  call.out.push({ _tag: "Reacted", to: "interruption", ms: Math.max(0, Math.round(ms)) })
 }
 
 const settleCut = (call: Draft, when: Moment, atOnce: boolean): void => {

@@ -82,7 +82,7 @@ export const releaseDue = (call: Draft): void => {
 
 /** The items leave that were generated to their end, and heard as far as they ever will be. */
 export const settleHeard = (call: Draft): void => {
-  if (call.cut !== null) return
+  if (call.cut !== null || call.pause !== null) return
   for (const open of call.items) {
     const { session, item, contentIndex, response } = open
     if (!open.done || call.held.some((held) => isSame(held, session, item, contentIndex))) continue

@@ -11,6 +11,7 @@ import * as Items from "./Items.ts"
 import * as Keys from "./Keys.ts"
 import * as Responses from "./Responses.ts"
 import * as Slot from "./Slot.ts"
+import * as Sound from "./Sound.ts"
 import type { Draft } from "./State.ts"
 import { count, note, noteOnce, now } from "./State.ts"
 
@@ -68,6 +69,7 @@ export const audio = (call: Draft, event: ModelAudio): void => {
   Items.opened(call, event.session, event.item, event.contentIndex, event.response)
   if (Slot.alive(call, event.response)) {
     call.ledger = Ledger.receive(call.ledger, event, now(call), call.out)
+    if (call.pause !== null && !Ledger.isKept(call.ledger)) Sound.cannotGoOn(call)
   } else {
     call.ledger = Ledger.drop(call.ledger, event)
     Items.dropped(call, event.session, event.item, event.contentIndex)

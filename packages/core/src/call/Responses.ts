@@ -147,6 +147,7 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   (call.phase === "live" || call.phase === "waiting") &&
   call.slot._tag === "Idle" &&
   call.cut === null &&
+  call.pause === null &&
   call.held.length === 0 &&
   !Protection.isUnheard(call) &&
   !call.speech.speaking &&

@@ -28,6 +28,7 @@ import * as Transcript from "../Transcript.ts"
 import * as CallerAudio from "./CallerAudio.ts"
 import * as Ending from "./Ending.ts"
 import * as Interruption from "./Interruption.ts"
+import * as Pause from "./Pause.ts"
 import * as Protection from "./Protection.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft, Sound } from "./State.ts"
@@ -46,11 +47,26 @@ export const started = (call: Draft, event: ModelSpeechStarted): void => {
   look(call)
 }
 
-/** The sound under way may have become long enough. */
+/** The sound under way may have become long enough, or be over. */
 export const look = (call: Draft): void => {
+  const { gate, pauseToDecide } = call.config.agent
   if (Verdict.of(call, false).is === "speech") return speaks(call)
-  const missing = Math.ceil(longestAside(call) - Verdict.lengthMs(call))
+  if (pauseToDecide) pauseOrGoOn(call)
+  if (call.speech.lookAt === null) return
+  const missing = pauseToDecide || gate !== null ? 0 : Math.ceil(longestAside(call) - Verdict.lengthMs(call))
   call.speech = { ...call.speech, lookAt: call.at + Math.max(Limits.lookMs, missing) }
+}
+
+/** The time to decide is over. */
+export const paused = (call: Draft): void => {
+  if (call.pause?.goesOn === true) Pause.resume(call)
+  else speaks(call)
+}
+
+/** Not everything that the caller has not heard could be sent again: the pause, or what would be one, is for good. */
+export const cannotGoOn = (call: Draft): void => {
+  note(call, "not paused", `more than ${Limits.keptMs / 1000} s of audio are unheard: what the caller says is speech`)
+  speaks(call)
 }
 
 export const stopped = (call: Draft, event: ModelSpeechStopped): void => {
@@ -67,7 +83,8 @@ export const stopped = (call: Draft, event: ModelSpeechStopped): void => {
     return
   }
   call.speech = { ...call.speech, owedFrom, answerBy }
-  const sound: Sound = { item, end, due: call.at + Limits.decideMs, committed: false }
+  const due = call.pause?.goesOn === false ? call.pause.due : call.at + Limits.decideMs
+  const sound: Sound = { item, end, due, committed: false }
   if (verdict.is === "aside") return ignore(call, sound, verdict.why)
   call.sounds = [...call.sounds, sound].slice(-Limits.sounds)
   heard(call, sound, Transcript.words(call.transcript, call.model.session, item))
@@ -103,29 +120,52 @@ export const undecided = (call: Draft): void => {
   if (sound !== undefined) heard(call, sound, null)
 }
 
+/** A sound is made: pause. It is over: go on, unless it depends on words. */
+const pauseOrGoOn = (call: Draft): void => {
+  if (call.pause === null) {
+    if (!Verdict.isLoud(call) || !mayPause(call)) return
+    return Ledger.isKept(call.ledger) ? Pause.begin(call) : cannotGoOn(call)
+  }
+  if (Verdict.isLoud(call)) return
+  const { is } = Verdict.of(call, true)
+  if (is === "speech") speaks(call)
+  if (is === "aside") goOn(call)
+}
+
+const mayPause = (call: Draft): boolean =>
+  call.carrier.status === "open" && call.cut === null && Verdict.isTalking(call) && !Protection.isUnderWay(call)
+
+const goOn = (call: Draft): void => {
+  const isOpen = call.speech.lookAt !== null && Verdict.isLoud(call)
+  if (call.sounds.length === 0 && !isOpen) Pause.goOn(call)
+}
+
 const heard = (call: Draft, sound: Sound, text: string | null | undefined): void => {
   if (text === undefined) return
   const verdict = Verdict.ofWords(call, text)
+  if (verdict.is !== "aside") return speaks(call)
   call.sounds = call.sounds.filter((other) => other !== sound)
-  if (verdict.is === "aside") return ignore(call, sound, verdict.why)
-  speaks(call)
-  if (sound.committed) return Slot.want(call, "answer")
-  if (!call.speech.speaking) {
-    call.speech = { ...call.speech, owedFrom: sound.end, answerBy: call.at + Limits.answerMs }
-  }
+  ignore(call, sound, verdict.why)
 }
 
 /** It is speech, and so is what was said just before. */
 const speaks = (call: Draft): void => {
+  const { sounds } = call
   call.speech = { ...call.speech, lookAt: null, owedFrom: null, answerBy: null }
   call.sounds = []
+  interrupt(call)
+  const last = sounds.at(-1)
+  if (last === undefined) return
+  if (sounds.some(({ committed }) => committed)) Slot.want(call, "answer")
+  if (call.speech.speaking) return
+  call.speech = { ...call.speech, owedFrom: last.end, answerBy: last.committed ? null : call.at + Limits.answerMs }
+}
+
+const interrupt = (call: Draft): void => {
   if (!Protection.isUnderWay(call)) return Interruption.interrupt(call)
   Ending.revoke(call)
-  note(
-    call,
-    "interruption ignored",
-    `${call.greeting === "under way" ? "the greeting" : "what the agent says"} is protected`
-  )
+  const what = call.greeting === "under way" ? "the greeting" : "what the agent says"
+  note(call, "interruption ignored", `${what} is protected`)
 }
 
 const ignore = (call: Draft, sound: Sound, why: string): void => {
@@ -133,6 +173,7 @@ const ignore = (call: Draft, sound: Sound, why: string): void => {
   count(call, { asides: call.sums.asides + 1 })
   if (sound.committed) forget(call, sound.item)
   else call.asides = [...call.asides, sound.item].slice(-Limits.sounds)
+  goOn(call)
 }
 
 const forget = (call: Draft, item: string): void => {

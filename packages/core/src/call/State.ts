@@ -39,6 +39,9 @@ export interface State {
   readonly wanted: Wanted | null
   /** The next response is protected. */
   readonly protect: boolean
+  readonly pause: Pause | null
+  /** For the echo gate. */
+  readonly outbound: Outbound
   readonly cut: PendingCut | null
   /** Truncations and deletions that wait for the end of their response. */
   readonly held: ReadonlyArray<HeldCut>
@@ -140,6 +143,24 @@ export interface Wanted {
   readonly protected: boolean
 }
 
+/** Playback is cleared until it is known whether a sound was speech (call/Pause). */
+export interface Pause {
+  readonly onset: number
+  readonly since: Millis
+  /** Decided by then; where `goesOn`, resumed. */
+  readonly due: Millis
+  /** When the ear fell silent, on the carrier's clock; null: the mark is not back. */
+  readonly silentAt: number | null
+  /** Decided: it waits for the mark. */
+  readonly goesOn: boolean
+}
+
+/** The levels of what the agent said, per 20 ms, up to the carrier's time `until` (call/Gate). */
+export interface Outbound {
+  readonly until: number
+  readonly levels: string
+}
+
 /** A clear whose effect is not known yet. */
 export interface PendingCut {
   readonly onset: number
@@ -223,7 +244,7 @@ export const create = (config: Config): State => ({
   at: 0,
   carrier: { stream: 0, status: "awaited", greeted: false, lastAt: 0 },
   clock: Clock.initial,
-  ledger: Playback.empty,
+  ledger: Playback.make({ audio: config.agent.pauseToDecide, levels: (config.agent.gate?.echoDb ?? null) !== null }),
   model: { session: 0, status: "connecting", since: 0, warnAt: null },
   caller: Caller.initial,
   speech: { speaking: false, item: "", onset: 0, lookAt: null, owedFrom: null, answerBy: null },
@@ -232,6 +253,8 @@ export const create = (config: Config): State => ({
   slot: idle,
   wanted: null,
   protect: false,
+  pause: null,
+  outbound: { until: 0, levels: "" },
   cut: null,
   held: [],
   items: [],
@@ -282,6 +305,8 @@ export const open = (state: State): Draft => ({
   slot: state.slot,
   wanted: state.wanted,
   protect: state.protect,
+  pause: state.pause,
+  outbound: state.outbound,
   cut: state.cut,
   held: state.held,
   items: state.items,
@@ -313,6 +338,8 @@ export const close = (draft: Draft): State => ({
   slot: draft.slot,
   wanted: draft.wanted,
   protect: draft.protect,
+  pause: draft.pause,
+  outbound: draft.outbound,
   cut: draft.cut,
   held: draft.held,
   items: draft.items,

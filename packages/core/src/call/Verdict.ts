@@ -3,11 +3,12 @@
  *
  * Only while the agent is at work may a sound be no speech: what is said in its silence is answered, however short. An
  * aside is shorter than `interruptAfterMs`, or a backchannel: no longer than `backchannels.maxMs` while the agent
- * talks, and one of its words. The length is that of the caller's loud frames, from the model's onset: the model's
+ * talks, and one of its words. With a gate, a sound that has no loud frame while the agent talks is one too. The length is that of the caller's loud frames, from the model's onset: the model's
  * `speech_stopped` comes a silence window late.
  */
 
 import * as Ledger from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
 import type { Draft } from "./State.ts"
 import { now } from "./State.ts"
 
@@ -22,9 +23,12 @@ export type Verdict =
 
 /** Of the sound under way, or of one that is over now. */
 export const of = (call: Draft, isOver: boolean): Verdict => {
-  const { backchannels, interruptAfterMs } = call.config.agent
+  const { backchannels, gate, interruptAfterMs } = call.config.agent
   if (!isAtWork(call)) return speech
   const ms = lengthMs(call)
+  if (gate !== null && ms === 0 && isTalking(call)) {
+    return isOver ? { is: "aside", why: "no louder than the gate" } : { is: "open" }
+  }
   const isBackchannel = backchannels !== null && ms <= backchannels.maxMs && isTalking(call)
   if (ms >= interruptAfterMs && !isBackchannel) return speech
   if (!isOver) return { is: "open" }
@@ -46,7 +50,11 @@ export const ofWords = (call: Draft, text: string | null): Verdict => {
 /** How long the sound under way has been loud, ms. */
 export const lengthMs = (call: Draft): number => Math.max(0, call.caller.loudUntil - call.speech.onset)
 
-/** Audible, or about to be. */
+/** It was loud just now. */
+export const isLoud = (call: Draft): boolean =>
+  lengthMs(call) > 0 && now(call).at - call.caller.loudUntil < Limits.quietMs
+
+/** Audible, about to be, or paused. */
 export const isTalking = (call: Draft): boolean => !Ledger.isEmpty(call.ledger, now(call))
 
 const isAtWork = (call: Draft): boolean =>
