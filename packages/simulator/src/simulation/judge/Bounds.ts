@@ -58,14 +58,17 @@ export const of = ({ network, agent }: Plan.Plan): Bounds => {
     most:
       delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
   })
-  const carrier = path(network.carrier)
-  const model = path(network.model)
+  const fromCarrier = path(network.fromCarrier)
+  const toCarrier = path(network.toCarrier)
+  const fromModel = path(network.fromModel)
+  const toModel = path(network.toModel)
+  const trips = fromCarrier.most + toCarrier.most + fromModel.most + toModel.most
   const { pauseToDecide }: Partial<Policies> = agent
   return {
-    fromCarrier: carrier,
-    toCarrier: carrier,
-    fromModel: model,
-    toModel: model,
-    settle: 2 * carrier.most + 2 * model.most + echo + hold + slack + (pauseToDecide === true ? decide : 0)
+    fromCarrier,
+    toCarrier,
+    fromModel,
+    toModel,
+    settle: trips + echo + hold + slack + (pauseToDecide === true ? decide : 0)
   }
 }

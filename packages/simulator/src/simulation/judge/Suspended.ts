@@ -55,11 +55,10 @@ export const of = (plan: Plan.Plan): ReadonlySet<Invariant> => {
   const suspend = (list: List): void => {
     for (const name of list) if (!rules[name].isSafety) suspended.add(name)
   }
-  for (const fault of plan.model.faults ?? []) {
+  for (const fault of plan.faults.model) {
     suspend(byModel[fault._tag] ?? (Fault.standing(fault) === "misbehaviour" ? conversation : []))
   }
-  const { faults = [] }: { readonly faults?: ReadonlyArray<CarrierFault> } = plan.carrier as object
-  for (const fault of faults) {
+  for (const fault of plan.faults.carrier) {
     suspend(byCarrier[fault._tag] ?? [])
     if (fault._tag === "Sends") suspend(byMessage[fault.what] ?? [])
   }
