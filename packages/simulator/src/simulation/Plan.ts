@@ -88,6 +88,23 @@ export interface Host extends World.Host {
   readonly rest?: boolean
 }
 
+/** A call in which nobody does anything, over lines that take no time, and nothing goes wrong. */
+export const plainest = (seed: string, agent: Agent.Agent): Plan => ({
+  seed,
+  wire: "direct",
+  agent,
+  caller: [],
+  responses: [],
+  tools: [],
+  network: { fromCarrier: instant, toCarrier: instant, fromModel: instant, toModel: instant },
+  carrier: {},
+  model: {},
+  host: {},
+  faults: { carrier: [], model: [], network: [] }
+})
+
+const instant: World.Network = { delay: 0, jitter: 0 }
+
 /** What the world is to be made of. */
 export const options = (plan: Plan, audio: Speech.Audio): World.Options => {
   const { rest = true, ...host } = plan.host

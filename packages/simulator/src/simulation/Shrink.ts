@@ -22,8 +22,8 @@ export interface Failure {
   readonly callMs: number
 }
 
-/** Plays a plan; null where it does not fail, or fails otherwise. */
-export type Test = (plan: Plan) => Failure | null
+/** Plays a plan, for so many ms at most; null where it does not fail in that time, or fails otherwise. */
+export type Test = (plan: Plan, untilMs?: number) => Failure | null
 
 /** What is tried at most. */
 export interface Bounds {
@@ -42,8 +42,8 @@ export interface Shrunk {
 /** Fails where this is what breaks, whatever else does. */
 export const breaks =
   (invariant: Invariant, options: Simulation.Options): Test =>
-  (plan) => {
-    const { broken, callMs } = Simulation.run(plan, options)
+  (plan, untilMs) => {
+    const { broken, callMs } = Simulation.run(plan, untilMs === undefined ? options : { ...options, untilMs })
     const found = broken.find((one) => one.invariant === invariant)
     return found === undefined ? null : { at: found.at, callMs }
   }
@@ -62,7 +62,7 @@ export const shrink = (plan: Plan, failure: Failure, test: Test, bounds: Bounds 
     const candidateSize = size(candidate)
     if (candidateSize >= bestSize && !shorter) return false
     runs++
-    const failed = test(candidate)
+    const failed = test(candidate, how.callMs + patienceMs)
     spentMs += failed?.callMs ?? how.callMs
     if (failed === null || effort(candidateSize, failed) >= effort(bestSize, how)) return false
     best = candidate
@@ -78,6 +78,9 @@ export const shrink = (plan: Plan, failure: Failure, test: Test, bounds: Bounds 
   }
   return { plan: best, failure: how, runs }
 }
+
+/** A call may become so much longer by a smaller plan. */
+const patienceMs = 3_000
 
 /** A character of the plan is worth 50 ms of the call. */
 const effort = (size: number, { callMs }: Failure): number => size + callMs / 50
