@@ -101,7 +101,7 @@ export const list: ReadonlyArray<KnownBug> = [
     seen: 'pain 13: twilio-py#9, "greeting 50 % of the time"',
     patches: [
       {
-        file: "call/Interruption.ts",
+        file: "call/Sound.ts",
         find: "  if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return\n",
         replace: ""
       }
@@ -114,7 +114,7 @@ export const list: ReadonlyArray<KnownBug> = [
     seen: "design.md, Exactness 4",
     patches: [
       {
-        file: "call/Interruption.ts",
+        file: "call/Sound.ts",
         find: "  const onset = CallerAudio.carrierTime(call.caller, modelMs)\n",
         replace: "  const onset = now(call).at\n"
       }

@@ -144,8 +144,13 @@ export const list: ReadonlyArray<KnownBug> = [
       },
       {
         file: "Ledger.ts",
-        find: "      cut.silentAt !== null\n        ? Playback.positionAt(cut, cut.silentAt)\n        : ",
-        replace: "      "
+        find: "    : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))\n",
+        replace: "    : Playback.positionExpected(cut, cut.clearedAt)\n"
+      },
+      {
+        file: "Ledger.ts",
+        find: "  cut.silentAt !== null\n    ? Playback.positionAt(cut, cut.silentAt)\n",
+        replace: "  cut.silentAt === undefined\n    ? cut.played\n"
       }
     ],
     by: ["believed is heard"]

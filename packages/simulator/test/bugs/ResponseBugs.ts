@@ -10,8 +10,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Responses.ts",
-        find: '  call.slot._tag === "Idle" &&\n  call.cut === null',
-        replace: "  call.cut === null"
+        find: '  call.slot._tag === "Idle" &&\n',
+        replace: ""
       }
     ],
     by: ["one response", "no refusal"]
@@ -23,7 +23,12 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Responses.ts",
-        find: "  call.cut === null &&\n  call.held.length === 0 &&\n",
+        find: "  call.cut === null &&\n",
+        replace: ""
+      },
+      {
+        file: "call/Responses.ts",
+        find: "  call.held.length === 0 &&\n",
         replace: ""
       }
     ],
@@ -56,7 +61,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Slot.ts",
-        find: '  call.out.push({ _tag: "CancelResponse", session: call.model.session, response })\n',
+        find: '  if (status === "ready") call.out.push({ _tag: "CancelResponse", session, response })\n',
         replace: ""
       }
     ],
