@@ -24,13 +24,14 @@ export interface Options {
   readonly onProgress?: (tally: Campaign.Tally) => void
   /** Ends the campaign with what is known so far. */
   readonly signal?: AbortSignal
+  /** What a thread runs. Default: campaign.js beside this. */
+  readonly program?: URL
+  /** ms of real time that one call may take. Default: three minutes; an hour's call takes a few seconds. */
+  readonly patience?: number
 }
 
 /** Calls handed out at once: enough to make messages cheap, few enough that the last thread does not work alone. */
 const pieceCalls = 10
-
-/** ms of real time for one call. An hour's call takes a few seconds. */
-const patience = 180_000
 
 /** Calls `from` up to but not including `to`. */
 export interface Piece {
@@ -56,7 +57,8 @@ export const idle = -1
 
 export const run = (options: Options): Promise<Campaign.Tally> =>
   new Promise((resolve, reject) => {
-    const { calls, failures, onProgress, population, seed, signal } = options
+    const { calls, failures, onProgress, patience = 180_000, population, seed, signal } = options
+    const program = options.program ?? new URL("./campaign.js", import.meta.url)
     const total = Campaign.none()
     const done = new Map<number, { readonly piece: Piece; readonly tally: Campaign.Tally }>()
     const threads = new Set<{ readonly leave: () => void }>()
@@ -92,8 +94,8 @@ export const run = (options: Options): Promise<Campaign.Tally> =>
     const begin = (first: Piece): void => {
       const playing = new Int32Array(new SharedArrayBuffer(4)).fill(idle)
       const data: Data = { seed, population, playing }
-      const worker = new Worker(new URL("./campaign.js", import.meta.url), { workerData: data })
-      let piece: Piece = first
+      const worker = new Worker(program, { workerData: data })
+      let piece: Piece | null = first
       let failure: Broken | null = null
       let watched = idle
       let watchedSince = performance.now()
@@ -106,19 +108,20 @@ export const run = (options: Options): Promise<Campaign.Tally> =>
           failure = { invariant: "no livelock", at: 0, detail: `it did not come back within ${patience / 1000} s` }
           void worker.terminate()
         }
-      }, 1_000)
+      }, patience / 10)
       const thread = {
         leave: () => {
-          if (Atomics.load(playing, 0) === idle) worker.postMessage(null)
+          if (piece === null) worker.postMessage(null)
           else void worker.terminate()
         }
       }
       threads.add(thread)
       worker.on("message", (tally: Campaign.Tally) => {
-        takeBack(piece, tally)
-        const next = take()
-        if (next !== null) piece = next
-        worker.postMessage(next)
+        const played = piece
+        piece = null
+        if (played !== null) takeBack(played, tally)
+        piece = take()
+        worker.postMessage(piece)
       })
       worker.on("error", (error) => {
         failure = { invariant: "never throws", at: 0, detail: error.message }
@@ -126,10 +129,13 @@ export const run = (options: Options): Promise<Campaign.Tally> =>
       worker.on("exit", () => {
         clearInterval(watch)
         threads.delete(thread)
-        if (failure !== null && !over) {
-          const index = Atomics.load(playing, 0)
-          if (index === idle) return reject(new Error(`a thread of the simulation did not start: ${failure.detail}`))
-          begin({ ...piece, lost: [...piece.lost, { index, broken: failure }] })
+        const index = Atomics.load(playing, 0)
+        if (!over && piece !== null && index !== idle) {
+          const broken = failure ?? { invariant: "never throws", at: 0, detail: "it ended its thread" }
+          begin({ ...piece, lost: [...piece.lost, { index, broken }] })
+        } else if (!over && failure !== null) {
+          reject(new Error(`a thread of the simulation could not play: ${failure.detail}`))
+          finish()
         }
         if (over && threads.size === 0) resolve(total)
       })
