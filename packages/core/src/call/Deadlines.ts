@@ -47,7 +47,7 @@ export const table: ReadonlyArray<Deadline> = [
       state.caller.aheadMs === 0 &&
       state.model.status === "ready" &&
       state.carrier.status === "open"
-        ? state.caller.lastAt + Limits.speechGapMs
+        ? Math.max(state.at, state.caller.lastAt + Limits.speechGapMs)
         : null,
     fire: (call) => {
       call.caller = CallerAudio.fillSpeechGap(call.caller, call.model.session, call.out)
