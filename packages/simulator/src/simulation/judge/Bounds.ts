@@ -3,7 +3,6 @@
  * the plan.
  */
 
-import type { Agent } from "@offhook/core"
 import type * as Line from "../../Line.ts"
 import type * as Plan from "../Plan.ts"
 
@@ -18,12 +17,17 @@ export interface Bounds {
   readonly toCarrier: Path
   readonly fromModel: Path
   readonly toModel: Path
+  /** How late the host's timers are. */
+  readonly timers: number
+  /** Between two frames of the caller. */
+  readonly frame: number
+  /** The grain of the host's clock. */
+  readonly clock: number
+  /** How late the carrier echoes what was played. */
+  readonly echoesLate: number
   /** From the last change of an item at the ear until the model was told of it. */
   readonly settle: number
 }
-
-/** The agent's fields that decide what an interruption is. */
-export type Policies = Agent.Agent & { readonly pauseToDecide: boolean }
 
 /** The echo of a clear is waited for. */
 const echo = 400
@@ -48,27 +52,39 @@ export const cancelled = 3_000
 export const requested = 5_000
 /** The carrier closes its side, else it is given up; and a round trip. */
 export const closing = 6_000
-/** Of a call that ends by itself: a goodbye to be spoken, and what is queued. */
-export const frame = 20
+/** Of the caller's audio, where the carrier does as it always did (protocols.md B.2). */
+const frame = 20
 
-export const of = ({ network, agent }: Plan.Plan): Bounds => {
-  const path = ({ delay, jitter, stalls = [] }: Line.Network): Path => ({
-    least: delay,
-    // What arrives during a stall arrives at its end.
-    most:
-      delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
-  })
+export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds => {
   const fromCarrier = path(network.fromCarrier)
   const toCarrier = path(network.toCarrier)
   const fromModel = path(network.fromModel)
   const toModel = path(network.toModel)
-  const trips = fromCarrier.most + toCarrier.most + fromModel.most + toModel.most
-  const { pauseToDecide }: Partial<Policies> = agent
+  const timers = host.timersLateMs ?? 0
   return {
     fromCarrier,
     toCarrier,
     fromModel,
     toModel,
-    settle: trips + echo + hold + slack + (pauseToDecide === true ? decide : 0)
+    timers,
+    frame: Math.max(frame, (carrier.frameBytes ?? 0) / 8),
+    clock: (host.clockMs ?? 1) - 1,
+    echoesLate: faults.carrier.reduce((most, fault) => Math.max(most, fault._tag === "EchoesLate" ? fault.ms : 0), 0),
+    settle:
+      fromCarrier.most +
+      toCarrier.most +
+      fromModel.most +
+      toModel.most +
+      echo +
+      hold +
+      slack +
+      3 * timers +
+      (agent.pauseToDecide ? decide : 0)
   }
 }
+
+const path = ({ delay, jitter, stalls = [] }: Line.Network): Path => ({
+  least: delay,
+  // What arrives during a stall arrives at its end.
+  most: delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
+})

@@ -38,6 +38,8 @@ export const make = (on: Case): Rule => {
   let expected: number | null = null
   let overflowed = false
   let matched = 0
+  /** When the frame before came. */
+  let lastAt = 0
   let broken = false
   let nextLook = 0
   let latest: Frame | undefined
@@ -62,7 +64,8 @@ export const make = (on: Case): Rule => {
       if (frame === undefined) break
       const jump = expected === null ? 0 : frame.timestamp - expected
       const missing = Math.abs(jump) < roundingMs ? 0 : Math.max(0, jump)
-      const filled = fillings(missing).find((fill) => holds(bytes, at, fill, frame))
+      const stopped = expected === null || frame.at - lastAt >= speechGapMs || missing >= speechGapMs
+      const filled = fillings(missing, stopped).find((fill) => holds(bytes, at, fill, frame))
       if (filled === undefined) {
         const isWaiting = at + frame.bytes + (missing + speechGapFilledMs) * bytesPerMs > bytes.length
         if (isWaiting && !isFinal) break
@@ -82,6 +85,7 @@ export const make = (on: Case): Rule => {
         break
       }
       at += filled + frame.bytes
+      lastAt = frame.at
       expected = frame.timestamp + frame.bytes / bytesPerMs
       if (jump < 0 && missing === 0) expected = Math.max(expected, frame.timestamp)
       head++
@@ -141,10 +145,10 @@ export const make = (on: Case): Rule => {
 
 const none = new Uint8Array(0)
 
-/** Bytes of silence that may stand before a frame after `missing` ms. */
-const fillings = (missing: number): ReadonlyArray<number> => {
+/** Bytes of silence that may stand before a frame after `missing` ms; `stopped`: media did, as we saw it. */
+const fillings = (missing: number, stopped: boolean): ReadonlyArray<number> => {
   const whole = Math.min(missing, gapFilledMs) * bytesPerMs
-  if (missing < speechGapMs) return [whole]
+  if (!stopped) return [whole]
   return [whole, (speechGapFilledMs + Math.min(Math.max(0, missing - speechGapFilledMs), gapFilledMs)) * bytesPerMs]
 }
 

@@ -9,7 +9,7 @@
 
 import type { Event } from "@offhook/core"
 import type { SimCarrier } from "../../SimCarrier.ts"
-import * as Bounds from "./Bounds.ts"
+import type { Bounds } from "./Bounds.ts"
 
 export interface Echo {
   readonly at: number
@@ -30,7 +30,7 @@ export interface Echoes {
 
 const remembered = 64
 
-export const make = (carrier: SimCarrier, path: Bounds.Path): Echoes => {
+export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds): Echoes => {
   let cursor = 0
   const echoes: Array<Echo> = []
   /** Arrived, and the frame behind it has not. */
@@ -56,12 +56,12 @@ export const make = (carrier: SimCarrier, path: Bounds.Path): Echoes => {
         const echo = echoes.find(({ name, arrivedAt }) => name === event.name && arrivedAt === Number.POSITIVE_INFINITY)
         if (echo === undefined) return
         echo.arrivedAt = at
-        echo.unknown = Math.max(0, at - echo.at - path.least)
+        echo.unknown = Math.max(0, at - echo.at - fromCarrier.least) + clock
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {
         if (open.length > 0 && frameEnd !== null) {
           const missing = Math.max(0, event.timestamp - frameEnd)
-          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + Bounds.frame)
+          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + frame)
         }
         if (open.length > 0) open = []
         frameEnd = event.timestamp + event.bytes / 8

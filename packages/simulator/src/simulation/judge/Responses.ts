@@ -6,6 +6,7 @@
  */
 
 import type { Command, Event } from "@offhook/core"
+import type * as Plan from "../Plan.ts"
 import * as Bounds from "./Bounds.ts"
 import type { Case, Rule } from "./Case.ts"
 
@@ -38,6 +39,7 @@ export const make = (on: Case): Rule => {
   let refused = 0
   let errors = 0
   let session = 0
+  const given = madeUp(plan)
 
   const forget = (): void => {
     requested = null
@@ -100,7 +102,7 @@ export const make = (on: Case): Rule => {
     if (sent === undefined) return
     for (; errors < sent.length; errors++) {
       const error = sent[errors]
-      if (error === undefined || error.type !== "invalid_request_error" || ours.has(error.code)) continue
+      if (error === undefined || given.has(error.code) || error.code === "session_expired") continue
       switch (error.code) {
         case "conversation_already_has_active_response":
           if (!isCrossing(error)) found("no refusal", at, error.message)
@@ -175,5 +177,18 @@ const most = 256
 
 const first = (map: ReadonlyMap<string, unknown>): string => map.keys().next().value ?? ""
 
-/** The end of a session is an error of this type too, and nobody's fault. */
-const ours: ReadonlySet<string | null> = new Set(["session_expired"])
+/** The codes of the errors that a plan's faults make up. */
+const madeUp = (plan: Plan.Plan): ReadonlySet<string | null> =>
+  new Set(
+    plan.faults.model.flatMap((fault) => {
+      switch (fault._tag) {
+        case "Error":
+        case "UpdateRefused":
+          return [fault.code]
+        case "ResponseRefused":
+          return [fault.code === undefined ? "conversation_already_has_active_response" : fault.code]
+        default:
+          return []
+      }
+    })
+  )

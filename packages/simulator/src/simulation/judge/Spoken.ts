@@ -8,7 +8,6 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
-import * as Bounds from "./Bounds.ts"
 import type { Case, Rule } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
 
@@ -72,9 +71,10 @@ export interface Books extends Rule {
 export const make = (on: Case): Books => {
   const { bounds, found, measures, peers, plan, world } = on
   const { carrier } = world
-  const { pauseToDecide }: Partial<Bounds.Policies> = plan.agent
-  const mayResume = pauseToDecide === true
-  const echoes = Echoes.make(carrier, bounds.fromCarrier)
+  /** Where the line ends in the middle, the last that is known is a round trip old. */
+  const atTheEnd = bounds.frame + rounding + bounds.fromCarrier.most + bounds.toCarrier.most
+  const mayResume = plan.agent.pauseToDecide
+  const echoes = Echoes.make(carrier, bounds)
   const open: Array<Spoken> = []
   const outOfBand = new Set<string>()
   const pieces: Array<{ readonly list: Array<Piece | undefined>; first: number }> = []
@@ -264,6 +264,10 @@ export const make = (on: Case): Books => {
     }
   }
 
+  /** The model was told before the echo of the clear came. */
+  const isEstimated = (one: Spoken): boolean =>
+    one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
+
   /** What no party could know of where the ear stopped, ms. */
   const unknownOf = (one: Spoken): number => {
     if (one.clearedAt === Number.NEGATIVE_INFINITY) return 0
@@ -274,7 +278,7 @@ export const make = (on: Case): Books => {
       cut === undefined || late
         ? Math.max(0, one.clearedAt - one.clearGivenAt - bounds.toCarrier.least)
         : cut.unknown + Math.max(0, one.clearedAt - cut.at)
-    return ofCut + (anchor?.unknown ?? 0)
+    return ofCut + (anchor?.unknown ?? 0) + bounds.echoesLate
   }
 
   const lastChange = (one: Spoken): number =>
@@ -285,7 +289,7 @@ export const make = (on: Case): Books => {
     for (let index = 0; index < open.length; index++) {
       const one = open[index]
       if (one === undefined) continue
-      const isFinal = one.doneAt > Number.NEGATIVE_INFINITY && (one.pending === 0 || !peers.isStreaming())
+      const isFinal = one.doneAt > Number.NEGATIVE_INFINITY && one.pending === 0
       if (!isFinal || lastChange(one) + bounds.settle > until) continue
       open.splice(index--, 1)
       judge(one)
@@ -303,7 +307,7 @@ export const make = (on: Case): Books => {
     const believedMs = audio.isDeleted ? 0 : (keptMs ?? generatedMs)
     const isTold = audio.isDeleted || keptMs !== null
     const isCut = one.clearedAt > Number.NEGATIVE_INFINITY
-    const tolerance = Bounds.frame + rounding + unknownOf(one)
+    const tolerance = bounds.frame + rounding + unknownOf(one)
     const off = Math.abs(believedMs - heardMs)
     if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
     if (heardMs === 0 && !isTold && generatedMs > 0) {
@@ -317,7 +321,7 @@ export const make = (on: Case): Books => {
         "believed is heard",
         at,
         `the caller heard ${heardMs} of ${generatedMs} ms of ${named(one)}, the model believes ${believedMs} ms ` +
-          `(${Math.round(tolerance)} ms are allowed)`
+          `(${Math.round(tolerance)} ms are allowed${isEstimated(one) ? ", by an estimate" : ""})`
       )
     }
     const wholeBy = one.heardAt + tolerance + bounds.fromCarrier.most + bounds.settle
@@ -409,6 +413,7 @@ export const make = (on: Case): Books => {
     over: (at) => {
       read()
       look(Math.min(at, endOf(on)))
+      for (const one of open) if (one.settled !== null) settled(one, one.settled, atTheEnd + unknownOf(one), at)
     }
   }
 }
@@ -417,7 +422,7 @@ export const make = (on: Case): Books => {
 const endOf = ({ bounds, peers }: Case): number => {
   const stream = peers.streams.at(-1)
   const ofSession = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
-  const ofStream = stream === undefined ? Number.POSITIVE_INFINITY : stream.endedAt - bounds.fromCarrier.most
+  const ofStream = stream === undefined ? Number.NEGATIVE_INFINITY : stream.endedAt - bounds.fromCarrier.most
   return Math.min(ofSession, ofStream)
 }
 
