@@ -252,8 +252,11 @@ class Wire implements CarrierWire {
 
   private sendMedia(at: number, timestamp: number, frame: Frame): void {
     this.listener.sent(at, timestamp, frame.payload, false)
-    const numbers = `{"event":"media","sequenceNumber":"${this.sequenceNumber++}${this.mediaTail}${this.chunk++}`
-    const text = this.direct ? "" : `${numbers}","timestamp":"${timestamp}","payload":"${frame.base64}"}}`
+    const sequenceNumber = this.sequenceNumber++
+    const chunk = this.chunk++
+    const text = this.direct
+      ? ""
+      : `{"event":"media","sequenceNumber":"${sequenceNumber}${this.mediaTail}${chunk}","timestamp":"${timestamp}","payload":"${frame.base64}"}}`
     this.lastMedia = { timestamp, frame, text }
     this.putMedia(at, this.lastMedia)
   }

@@ -99,6 +99,8 @@ const webhookTimeoutMs = 15_000
 const dialMs = 5_000
 /** How long a 101 is waited for; Twilio's own limit is not documented. */
 const connectTimeoutMs = 10_000
+const nothing: ReadonlyArray<Output> = []
+
 /** A rough rate of speech, for `<Say>`: about 150 words a minute. */
 const sayMsPerCharacter = 65
 const playMs = 2_000
@@ -137,6 +139,8 @@ class Carrier implements SimCarrier {
   private phase: Phase = { _tag: "Idle" }
   /** On the carrier's clock, as all times below. */
   private now = -Infinity
+  /** When something is due, as of the last input. */
+  private next: number | undefined
   private hangUpAt: number | undefined
   private repeats: ReadonlyArray<{ readonly at: number; readonly output: Output }> = []
   private answered = false
@@ -174,15 +178,18 @@ class Carrier implements SimCarrier {
     const at = Math.max(this.now, this.toCarrier(input.at))
     this.advance(at)
     this.now = at
-    if (!this.isEnded()) this.receive(at, input)
+    if (input._tag !== "TimeAdvanced" && !this.isEnded()) {
+      this.receive(at, input)
+      this.next = this.due()
+    }
+    if (this.out.length === 0) return nothing
     const out = this.out
     this.out = []
     return out
   }
 
   nextDeadline(): number | undefined {
-    const due = this.due()
-    return due === undefined ? undefined : this.toHost(due)
+    return this.next === undefined ? undefined : this.toHost(this.next)
   }
 
   isEnded(): boolean {
@@ -273,9 +280,10 @@ class Carrier implements SimCarrier {
   }
 
   private advance(until: number): void {
-    for (let due = this.due(); due !== undefined && due <= until + tolerance; due = this.due()) {
+    for (let due = this.next; due !== undefined && due <= until + tolerance; due = this.next) {
       this.now = Math.max(this.now, due)
       this.happen(due)
+      this.next = this.due()
     }
   }
 
@@ -476,8 +484,8 @@ class Carrier implements SimCarrier {
         this.caller.agentEnded(at, cleared)
         this.trace(at, { _tag: "AudioEnded", stream: index, ms: at - this.audioStartedAt, cleared })
       },
-      heard: (span) => {
-        this.ear.heard.push({ ...span, stream: index, at: this.toHost(span.at) })
+      heard: ({ at, message, from, to, payload }) => {
+        this.ear.heard.push({ stream: index, at: this.toHost(at), message, from, to, payload })
       },
       cleared: (at, span) => {
         this.ear.cleared.push({ ...span, stream: index, at: this.toHost(span.at), clearedAt: this.toHost(at) })

@@ -57,8 +57,8 @@ export interface Options {
   readonly rest?: boolean
   /** What a tool answers and after how long; several: it answers again. Nothing: it never answers. */
   readonly tool?: (name: string, args: string) => ToolAnswer | ReadonlyArray<ToolAnswer> | undefined
-  /** Called with each event the core was given and what it answered. */
-  readonly onStep?: (event: Event, commands: ReadonlyArray<Command>, state: Call.State) => void
+  /** Called with each event the core was given and what it answered; `deadline` is its next, of the call's time. */
+  readonly onStep?: (event: Event, commands: ReadonlyArray<Command>, state: Call.State, deadline: number | null) => void
 }
 
 export interface ToolAnswer {
@@ -115,21 +115,34 @@ const mostAtOnce = 50_000
 
 const streamUrl = "ws://127.0.0.1/media-stream"
 
+/** One direction of a socket. */
+interface Passage {
+  readonly socket: Socket
+  readonly isInbound: boolean
+}
+
 /** A connection between the host and a peer. */
-interface Socket {
+class Socket {
   readonly peer: Peer
   readonly index: number
-  status: "closed" | "open" | "opening"
+  readonly inbound: Passage = { socket: this, isInbound: true }
+  readonly outbound: Passage = { socket: this, isInbound: false }
+  status: "closed" | "open" | "opening" = "opening"
   /** Messages that the host received. */
-  received: number
+  received = 0
   /** Nothing that is sent from now on arrives. */
-  isLost: boolean
+  isLost = false
   /** Nor does what is on its way. */
-  isDropped: boolean
+  isDropped = false
   /** The peer sends nothing any more. */
-  isMute: boolean
+  isMute = false
   /** The peer knows that it is closed, or is about to. */
-  isOver: boolean
+  isOver = false
+
+  constructor(peer: Peer, index: number) {
+    this.peer = peer
+    this.index = index
+  }
 }
 
 export const make = (options: Options): World => {
@@ -161,7 +174,8 @@ export const make = (options: Options): World => {
   const models: Array<SimModel.SimModel> = []
   const sockets: Record<Peer, Array<Socket>> = { carrier: [], model: [] }
   const closings: Array<Closing> = []
-  const schedule = Schedule.make()
+  const schedule = Schedule.make<Passage | null>()
+  const later = (at: number, act: () => void): void => schedule.add(at, null, act)
   const levelsOfSilence = new Map<Uint8Array, string>()
   let first: ReadonlyArray<Command> = []
   let state: Call.State | undefined
@@ -186,9 +200,9 @@ export const make = (options: Options): World => {
     if (state === undefined) return
     const [next, commands] = machine.step(state, event)
     state = next
-    options.onStep?.(event, commands, next)
-    for (const command of commands) execute(command)
     rearm(next)
+    options.onStep?.(event, commands, next, deadline)
+    for (const command of commands) execute(command)
     if (ends.length > 0) {
       steps++
       for (const end of ends) if ("after" in end && end.after === steps) requestEnd(end.by)
@@ -229,7 +243,7 @@ export const make = (options: Options): World => {
       case "RunTool": {
         const answers = options.tool?.(command.name, command.arguments) ?? []
         for (const { output, afterMs } of "output" in answers ? [answers] : answers) {
-          schedule.add(time + afterMs, () => step({ _tag: "ToolFinished", at: stamp(), call: command.call, output }))
+          later(time + afterMs, () => step({ _tag: "ToolFinished", at: stamp(), call: command.call, output }))
         }
         return
       }
@@ -254,16 +268,7 @@ export const make = (options: Options): World => {
   // Sockets.
 
   const opening = (peer: Peer, index: number): Socket => {
-    const socket: Socket = {
-      peer,
-      index,
-      status: "opening",
-      received: 0,
-      isLost: false,
-      isDropped: false,
-      isMute: false,
-      isOver: false
-    }
+    const socket = new Socket(peer, index)
     sockets[peer][index] = socket
     return socket
   }
@@ -276,20 +281,26 @@ export const make = (options: Options): World => {
   /** From the host to the peer. */
   const send = (socket: Socket | undefined, arrive: () => void): void => {
     if (socket === undefined || socket.isLost) return
-    schedule.add(to[socket.peer].arrival(time), () => {
-      if (!socket.isDropped) arrive()
-    })
+    schedule.add(to[socket.peer].arrival(time), socket.outbound, arrive)
   }
 
   /** From the peer to the host. */
   const receive = (socket: Socket, sentAt: number, arrive: () => void): void => {
     if (socket.isLost || socket.isMute) return
-    schedule.add(from[socket.peer].arrival(sentAt), () => {
-      if (socket.isDropped) return
-      socket.received++
-      arrive()
-      strike(socket)
-    })
+    schedule.add(from[socket.peer].arrival(sentAt), socket.inbound, arrive)
+  }
+
+  /** What was scheduled next happens, unless it was lost on its way. */
+  const happen = (): void => {
+    const entry = schedule.take()
+    if (entry === undefined) return
+    const { act, on } = entry
+    if (on === null) return act()
+    const { isInbound, socket } = on
+    if (socket.isDropped) return
+    if (isInbound) socket.received++
+    act()
+    if (isInbound) strike(socket)
   }
 
   const strike = (socket: Socket): void => {
@@ -308,8 +319,8 @@ export const make = (options: Options): World => {
     socket.isDropped = isDropped
     socket.isOver = true
     closings.push({ at: time, peer, index, by: "network", code: 1006 })
-    schedule.add(to[peer].arrival(time), () => tellClosed(socket, 1006))
-    schedule.add(from[peer].arrival(time), () => {
+    later(to[peer].arrival(time), () => tellClosed(socket, 1006))
+    later(from[peer].arrival(time), () => {
       if (peer === "carrier") step({ _tag: "CarrierClosed", at: stamp(), stream: index, code: 1006 })
       else step({ _tag: "ModelClosed", at: stamp(), session: index, code: 1006, reason: "" })
     })
@@ -339,7 +350,7 @@ export const make = (options: Options): World => {
       if (socket.isOver) continue
       closedByHost(socket)
       socket.isOver = true
-      schedule.add(to[socket.peer].arrival(time), () => tellClosed(socket, 1000))
+      later(to[socket.peer].arrival(time), () => tellClosed(socket, 1000))
     }
   }
 
@@ -354,19 +365,19 @@ export const make = (options: Options): World => {
   const carrierOutput = (output: SimCarrier.Output): void => {
     switch (output._tag) {
       case "PostWebhook":
-        return schedule.add(from.carrier.arrival(output.at), () => admit(output.request))
+        return later(from.carrier.arrival(output.at), () => admit(output.request))
       case "OpenSocket": {
         const socket = opening("carrier", output.stream)
-        return schedule.add(from.carrier.arrival(output.at), () => {
+        return later(from.carrier.arrival(output.at), () => {
           const { stream } = output
           if (state === undefined || machine.isEnded(state)) {
             socket.isOver = true
             closedByHost(socket)
-            return schedule.add(to.carrier.arrival(time), () =>
+            return later(to.carrier.arrival(time), () =>
               carrierInput({ _tag: "SocketRefused", at: time, stream, status: 403 })
             )
           }
-          schedule.add(to.carrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream }))
+          later(to.carrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream }))
           opened(socket)
         })
       }
@@ -433,7 +444,7 @@ export const make = (options: Options): World => {
       rearm(started)
     }
     const body = Twilio.TwiML.connectStream({ streamUrl, parameters: {} })
-    schedule.add(to.carrier.arrival(time), () =>
+    later(to.carrier.arrival(time), () =>
       carrierInput({ _tag: "WebhookAnswered", at: time, request, status: 200, contentType: "text/xml", body })
     )
   }
@@ -454,16 +465,16 @@ export const make = (options: Options): World => {
     const fault = faults.find(({ _tag }) => _tag === "HangUpFailed" || _tag === "HangUpSlow")
     if (options.rest === false || fault?._tag === "HangUpFailed") {
       const afterMs = fault?._tag === "HangUpFailed" ? fault.afterMs : 0
-      return schedule.add(time + afterMs, () => step({ _tag: "HangUpFailed", at: stamp() }))
+      return later(time + afterMs, () => step({ _tag: "HangUpFailed", at: stamp() }))
     }
     const socket = sockets.carrier.at(-1)
     if (socket !== undefined && isIgnored(socket)) return
     const withoutStop = faults.some(({ _tag }) => _tag === "HangUpWithoutStop")
     const leave = () =>
-      schedule.add(to.carrier.arrival(time), () =>
+      later(to.carrier.arrival(time), () =>
         carrierInput({ _tag: "HungUpByRest", at: time, ...(withoutStop ? { withoutStop } : {}) })
       )
-    if (fault?._tag === "HangUpSlow") schedule.add(time + fault.afterMs, leave)
+    if (fault?._tag === "HangUpSlow") later(time + fault.afterMs, leave)
     else leave()
   }
 
@@ -482,9 +493,9 @@ export const make = (options: Options): World => {
       (fault) => (fault._tag === "ConnectFailed" || fault._tag === "ConnectSlow") && (fault.index ?? 0) === session
     )
     const arrive = () =>
-      schedule.add(to.model.arrival(time), () => {
+      later(to.model.arrival(time), () => {
         if (socket.isOver) return
-        schedule.add(from.model.arrival(time), () => {
+        later(from.model.arrival(time), () => {
           opened(socket)
           step({ _tag: "ModelConnected", at: stamp(), session })
         })
@@ -492,7 +503,7 @@ export const make = (options: Options): World => {
       })
     switch (fault?._tag) {
       case "ConnectFailed":
-        return schedule.add(time + fault.afterMs, () => {
+        return later(time + fault.afterMs, () => {
           if (socket.isOver) return
           socket.status = "closed"
           socket.isOver = true
@@ -501,7 +512,7 @@ export const make = (options: Options): World => {
           step({ _tag: "ModelConnectFailed", at: stamp(), session, failure, status })
         })
       case "ConnectSlow":
-        return schedule.add(time + fault.afterMs, arrive)
+        return later(time + fault.afterMs, arrive)
       default:
         return arrive()
     }
@@ -556,12 +567,12 @@ export const make = (options: Options): World => {
     send(socket, () => modelInput(session, { _tag: "Closed", at: time }))
   }
 
-  schedule.add(0, () => carrierInput({ _tag: "CallPlaced", at: 0 }))
-  for (const end of ends) if ("atMs" in end) schedule.add(end.atMs, () => requestEnd(end.by))
+  later(0, () => carrierInput({ _tag: "CallPlaced", at: 0 }))
+  for (const end of ends) if ("atMs" in end) later(end.atMs, () => requestEnd(end.by))
   for (const fault of faults) {
     if (fault._tag !== "SocketLost" || !("atMs" in fault.when)) continue
     const { peer, index = 0 } = fault
-    schedule.add(fault.when.atMs, () => {
+    later(fault.when.atMs, () => {
       const socket = sockets[peer][index]
       if (socket !== undefined) lose(socket, fault.inFlight === "lost")
     })
@@ -592,7 +603,7 @@ export const make = (options: Options): World => {
     over = at === Infinity
     if (at > ms || over) return false
     time = Math.max(time, at)
-    if (who === "schedule") schedule.take()
+    if (who === "schedule") happen()
     else if (who === "carrier") carrierInput({ _tag: "TimeAdvanced", at: time })
     else if (who === "host") {
       stamped = Math.max(deadline ?? 0, stamp())

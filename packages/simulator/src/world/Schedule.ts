@@ -1,24 +1,26 @@
 /** What is going to happen: in order of time, ties in the order in which they were added. */
 
-export interface Schedule {
-  readonly add: (at: number, act: () => void) => void
-  /** When the next one is due; Infinity where nothing is. */
-  readonly next: () => number
-  /** Removes the next one and does it. */
-  readonly take: () => void
-}
-
-interface Entry {
+/** `On`: what it happens to. */
+export interface Entry<On> {
   readonly at: number
+  readonly on: On
   readonly act: () => void
 }
 
-export const make = (): Schedule => {
-  let entries: Array<Entry> = []
+export interface Schedule<On> {
+  readonly add: (at: number, on: On, act: () => void) => void
+  /** When the next one is due; Infinity where nothing is. */
+  readonly next: () => number
+  /** Removes the next one. */
+  readonly take: () => Entry<On> | undefined
+}
+
+export const make = <On>(): Schedule<On> => {
+  let entries: Array<Entry<On>> = []
   let head = 0
   return {
-    add: (at, act) => {
-      const entry = { at, act }
+    add: (at, on, act) => {
+      const entry = { at, on, act }
       if (entries.length === head || (entries[entries.length - 1]?.at ?? 0) <= at) {
         entries.push(entry)
         return
@@ -35,14 +37,14 @@ export const make = (): Schedule => {
     next: () => entries[head]?.at ?? Infinity,
     take: () => {
       const entry = entries[head++]
-      if (head === entries.length) {
+      if (head >= entries.length) {
         entries.length = 0
         head = 0
       } else if (head >= 64 && head * 2 >= entries.length) {
         entries = entries.slice(head)
         head = 0
       }
-      entry?.act()
+      return entry
     }
   }
 }
