@@ -1,12 +1,15 @@
 /**
  * `node scripts/update-calls.mjs [FILE ...]`: records calls again by the machine as it is now, and says for each what is
  * the first to change. Without files: the golden calls of the core and of the examples. For changes that are meant.
+ *
+ * A recorded call keeps its events. One that a simulation found is simulated again, by its plan: whoever is on the other
+ * end of a machine that was mended answers what it does now.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { build, install, root, sequence } from "./workspace.mjs"
 
-const folders = ["packages/core/test/calls", "examples/replay-in-vitest/calls"]
+const folders = ["packages/core/test/calls", "packages/core/test/calls/found", "examples/replay-in-vitest/calls"]
 
 /** @param {string} folder */
 const recordings = (folder) =>
@@ -22,6 +25,9 @@ const { Call, Recorder, Recording, Replay } = await import(
   new URL("../packages/core/dist/index.js", import.meta.url).href
 )
 
+const { Finding, SpeechFiles } = await import(new URL("../packages/simulator/dist/index.js", import.meta.url).href)
+const audio = SpeechFiles.load()
+
 const named = process.argv.slice(2)
 let unreadable = 0
 for (const file of named.length > 0 ? named : folders.flatMap((folder) => recordings(join(root, folder)))) {
@@ -34,7 +40,8 @@ for (const file of named.length > 0 ? named : folders.flatMap((folder) => record
     console.log(`${name}: not updated. line ${problem.line}: ${problem.text}`)
     continue
   }
-  const after = Recorder.again(recording, Call)
+  const finding = Finding.read(before)
+  const after = finding === null ? Recorder.again(recording, Call) : Finding.again(finding, name, { audio })
   const result = Replay.run(recording)
   console.log(
     result.same

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { Agent, Call, type Command, Recording } from "@offhook/core"
 import { replay } from "@offhook/core/testing"
 import { Finding, type Invariants, Plan, Population, Simulation, SpeechFiles, type World } from "@offhook/simulator"
@@ -24,6 +25,22 @@ const found = (): { readonly plan: Plan.Plan; readonly broken: Invariants.Broken
     if (broken !== undefined) return { plan, broken }
   }
 }
+
+const keptIn = new URL("../../core/test/calls/found/", import.meta.url)
+
+const kept = (): ReadonlyArray<string> =>
+  existsSync(keptIn) ? readdirSync(keptIn).filter((name) => name.endsWith(".jsonl")) : []
+
+describe("findings that are kept", () => {
+  it("hold, played again by their plans", () => {
+    const broken = kept().flatMap((file) => {
+      const finding = Finding.read(readFileSync(new URL(file, keptIn), "utf8"))
+      const found = finding === null ? [] : Simulation.run(finding.plan, { audio }).broken
+      return finding === null ? [`${file} is no finding`] : found.map(({ detail }) => `${file}: ${detail}`)
+    })
+    assert.deepStrictEqual(broken, [])
+  })
+})
 
 describe("a finding", () => {
   const { plan, broken } = found()

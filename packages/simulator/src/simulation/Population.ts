@@ -71,7 +71,7 @@ const network = (random: Random.Random, kind: Network): Lines.Kind =>
 const troubles = (random: Random.Random, kind: Faults): number => {
   switch (kind) {
     case "many":
-      return random.integer(2, 6)
+      return random.integer(2, 5)
     case "none":
       return 0
     case "some":
@@ -95,7 +95,7 @@ const longOf = (random: Random.Random, index: number): number | null => {
 }
 
 const ordinary = (random: Random.Random, agent: Agent.Agent): Pick<Plan, "caller" | "responses"> => {
-  const turns = random.split("turns").integer(2, 6)
+  const turns = random.split("turns").integer(2, 5)
   const caller = Callers.conversation(random.split("caller"), turns)
   return {
     caller: [...caller, Callers.leaving(random.split("leaving"))],

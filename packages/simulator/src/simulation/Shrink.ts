@@ -151,12 +151,9 @@ const lists: Pass = (plan, attempt) => {
   }
 }
 
-/** What may be left out: impairments, choices, paces, limits, and all that is odd about the host. */
+/** What may be left out: impairments, choices, paces, limits, stalls, and all that is odd about the host. */
 const fields: Pass = (plan, attempt) => {
-  for (const path of paths(plan(), isGroup)) {
-    const group = at(plan(), path)
-    if (isObject(group)) for (const key of Object.keys(group)) attempt(changed(plan(), [...path, key], undefined))
-  }
+  for (const path of paths(plan(), isSpare)) attempt(changed(plan(), path, undefined))
 }
 
 const agent: Pass = (plan, attempt) => {
@@ -196,16 +193,17 @@ type Kind = (path: Path, value: unknown) => boolean
 const isList: Kind = (path, value) =>
   Array.isArray(value) && path[0] !== "agent" && !value.some((one) => typeof one === "number")
 
+/** Fields that are optional. */
+const isSpare: Kind = (path) =>
+  path[0] !== "agent" &&
+  ((path.length === 2 && groups.includes(String(path[0]))) ||
+    (path.length === 3 && subgroups.includes(String(path[1]))) ||
+    spare.includes(String(path.at(-1))))
+
+/** Of these every field is. */
 const groups = ["carrier", "host", "model"]
-
-/** Objects whose fields are all optional. */
-const isGroup: Kind = (path, value) =>
-  isObject(value) &&
-  !Array.isArray(value) &&
-  ((path.length === 1 && groups.includes(String(path[0]))) ||
-    (path.length === 2 && path[0] !== "agent" && optional.includes(String(path[1]))))
-
-const optional = ["choices", "impairments", "pace"]
+const subgroups = ["choices", "impairments", "pace"]
+const spare = ["againMs", "fainter", "keys", "nth", "stalls"]
 
 const isNumber: Kind = (path, value) => typeof value === "number" && path[0] !== "agent"
 
