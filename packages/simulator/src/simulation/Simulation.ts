@@ -10,6 +10,7 @@ import * as World from "../World.ts"
 import type { Broken } from "./Invariants.ts"
 import * as Judge from "./Judge.ts"
 import * as Plan from "./Plan.ts"
+import * as Replays from "./Replays.ts"
 
 export interface Options {
   readonly audio: Speech.Audio
@@ -54,20 +55,24 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
       steps++
       if (options.keep === true) kept.push([event, commands])
       judge.stepped({ at: world.now(), event, commands, state, deadline: machine.nextDeadline(state) })
+      replays.stepped(event, commands)
       options.onStep?.(event, commands)
     }
   })
   const judge = Judge.make(world, plan)
+  const replays = Replays.make(world, plan, machine)
   try {
     const over = world.run(Math.min(options.untilMs ?? longestMs, longestMs))
-    if (over) judge.over()
-    else if (options.untilMs === undefined)
+    if (over) {
+      judge.over()
+      replays.over()
+    } else if (options.untilMs === undefined)
       throw new Error(`a livelock: it goes on after ${longestMs / 60_000} minutes`)
   } catch (error) {
     failed.push(thrown(error, world.now()))
   }
   return {
-    broken: [...judge.broken, ...failed],
+    broken: [...judge.broken, ...replays.broken, ...failed],
     measures: judge.measures,
     callMs: world.now(),
     steps,
