@@ -191,10 +191,23 @@ const simulate = Command.make(
       Options.withSchema(Schema.Int.pipe(Schema.positive())),
       Options.withDescription("No more calls are begun when so many have failed."),
       Options.withDefault(100)
+    ),
+    keep: Options.text("keep").pipe(
+      Options.withDescription("Directory where calls that broke something are kept, made small."),
+      Options.withDefault("findings")
+    ),
+    again: Options.text("again").pipe(
+      Options.withDescription("Instead: play a kept finding, or a directory of them, and judge it. May be repeated."),
+      Options.repeated
     )
   },
-  ({ agent: file, call, failures, calls, ...options }) =>
+  ({ again, agent: file, call, calls, failures, keep, ...options }) =>
     Effect.gen(function* () {
+      if (again.length > 0) {
+        const files = yield* Effect.forEach(again, ReplayFiles.filesOf)
+        if (!(yield* Simulate.again(files.flat()))) yield* new Quit({ status: STATUS.broken })
+        return
+      }
       const agent = Option.isNone(file)
         ? null
         : { file: file.value, agent: yield* AgentFile.load(file.value).pipe(Effect.mapError(ofOption("--agent"))) }
@@ -207,7 +220,7 @@ const simulate = Command.make(
       const jobs = Option.getOrNull(options.jobs)
       const held = Option.isSome(call)
         ? yield* Simulate.call(seed, call.value, population)
-        : yield* Simulate.run({ ...population, seed, calls, failures, jobs })
+        : yield* Simulate.run({ ...population, seed, calls, failures, jobs, keep })
       if (!held) yield* new Quit({ status: STATUS.broken })
     }).pipe(Effect.uninterruptible)
 ).pipe(

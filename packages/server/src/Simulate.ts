@@ -8,9 +8,20 @@
  */
 
 import { availableParallelism } from "node:os"
+import * as FileSystem from "@effect/platform/FileSystem"
 import type { Agent } from "@offhook/core"
-import { Campaign, type Plan, Population, Random, SpeechFiles, Threads } from "@offhook/simulator"
+import {
+  Campaign,
+  Finding,
+  type Invariants,
+  type Plan,
+  Population,
+  Random,
+  SpeechFiles,
+  Threads
+} from "@offhook/simulator"
 import * as Effect from "effect/Effect"
+import * as ReplayFiles from "./ReplayFiles.ts"
 import * as Screen from "./Screen.ts"
 import * as SimulationReport from "./SimulationReport.ts"
 
@@ -29,10 +40,12 @@ export interface Options extends Calls {
   readonly jobs: number | null
   /** No more calls are begun when so many have failed. */
   readonly failures: number
+  /** Where calls that broke something are kept, made small. */
+  readonly keep: string
 }
 
 /** Whether all held. To be run uninterruptibly: it stops the calls itself, and then tells. */
-export const run = (options: Options): Effect.Effect<boolean> =>
+export const run = (options: Options): Effect.Effect<boolean, ReplayFiles.FileUnusable, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const screen = Screen.make(process.stdout, process.env["NO_COLOR"])
     const { seed } = options
@@ -52,12 +65,15 @@ export const run = (options: Options): Effect.Effect<boolean> =>
         signal
       })
     )
+    const spent = clock()
     progress.over()
-    SimulationReport.show(screen, tally, {
+    const isWhole = tally.calls === options.calls || tally.failed >= options.failures
+    const kept = isWhole ? yield* shrunk(tally, { seed, population, directory: options.keep, threads }) : new Map()
+    SimulationReport.show(screen, tally, kept, {
       seed,
       wanted: options.calls,
       threads,
-      ...clock(),
+      ...spent,
       flags: [
         ...(options.agent === null ? [] : ["--agent", options.agent.file]),
         ...(options.network === null ? [] : ["--network", options.network]),
@@ -65,6 +81,56 @@ export const run = (options: Options): Effect.Effect<boolean> =>
       ]
     })
     return tally.failed === 0
+  })
+
+/** The first call that broke each invariant, made small and written down. */
+const shrunk = (
+  tally: Campaign.Tally,
+  { threads, ...where }: Pick<Threads.ToShrink, "directory" | "population" | "seed"> & { readonly threads: number }
+) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const kept = new Map<Invariants.Invariant, Threads.Small>()
+    if (tally.broken.size === 0) return kept
+    const screen = Screen.make(process.stderr, process.env["NO_COLOR"])
+    if (process.stdout.isTTY) screen.text("Making what broke small …")
+    const found = yield* untilInterrupted((signal) => {
+      const left = [...tally.broken]
+      const next = async (): Promise<ReadonlyArray<readonly [Invariants.Invariant, Threads.Small]>> => {
+        const one = left.shift()
+        if (one === undefined || signal.aborted) return []
+        const [invariant, { first }] = one
+        const small = await Threads.shrink({ ...where, invariant, index: first.index }, signal)
+        const others = await next()
+        return small === null ? others : [[invariant, small], ...others]
+      }
+      return Promise.all(Array.from({ length: threads }, next))
+    })
+    for (const [invariant, small] of found.flat()) {
+      yield* fs.makeDirectory(where.directory, { recursive: true }).pipe(
+        Effect.andThen(fs.writeFileString(small.file, small.text)),
+        Effect.mapError((error) => ReplayFiles.unusable(small.file, error))
+      )
+      kept.set(invariant, small)
+    }
+    return kept
+  })
+
+/** Findings that were kept: each plan is played again and judged. Whether all held. */
+export const again = (files: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    let held = true
+    for (const file of files) {
+      const finding = Finding.read(yield* ReplayFiles.read(file))
+      if (finding === null) {
+        return yield* new ReplayFiles.FileUnusable({
+          file,
+          reason: "it is no recording of a call that a simulation found"
+        })
+      }
+      held = one(file, finding.plan) && held
+    }
+    return held
   })
 
 /** One call of a seed, alone. */

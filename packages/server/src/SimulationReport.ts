@@ -1,6 +1,6 @@
 /** What a campaign found, for a person: what callers experienced, what broke and how to see it again, how fast it was. */
 
-import { type Campaign, Distribution, Invariants } from "@offhook/simulator"
+import { type Campaign, Distribution, Invariants, type Threads } from "@offhook/simulator"
 import type * as Screen from "./Screen.ts"
 
 export interface Run {
@@ -13,7 +13,13 @@ export interface Run {
   readonly flags: ReadonlyArray<string>
 }
 
-export const show = (screen: Screen.Screen, tally: Campaign.Tally, run: Run): void => {
+/** `kept`: what is left of the first call that broke each. */
+export const show = (
+  screen: Screen.Screen,
+  tally: Campaign.Tally,
+  kept: ReadonlyMap<Invariants.Invariant, Threads.Small>,
+  run: Run
+): void => {
   if (tally.calls > 0) {
     screen.heading("What callers experienced")
     for (const [label, text] of experienced(tally)) screen.row(label, text)
@@ -29,6 +35,10 @@ export const show = (screen: Screen.Screen, tally: Campaign.Tally, run: Run): vo
       screen.text(`${invariant}: ${Invariants.invariants[invariant]}`, 2)
       screen.text(`${plural(calls, "call")}, the first is number ${first.index}: ${at(first.at)}, ${first.detail}`, 4)
       screen.text(["npm run simulate --", ...callFlags(run, first.index)].join(" "), 4)
+      const small = kept.get(invariant)
+      if (small === undefined) continue
+      screen.text(`As small as it could be made, a call of ${at(small.callMs)}: ${small.broken.detail}`, 4)
+      screen.text(`npm run simulate -- --again ${small.file}`, 4)
     }
   }
   screen.heading("The run")

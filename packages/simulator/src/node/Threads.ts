@@ -1,6 +1,6 @@
 /**
  * A campaign on several threads. Pieces of it are handed out in order, and taken back in order: what is known so far is
- * always the calls from 0 up to some number, whatever the number of threads.
+ * always the calls from 0 up to some number, whatever the number of threads. Failing calls are made small on threads too.
  *
  * Invariants
  * 1. The same seed and options give the same tally, however many threads there are and however long they take.
@@ -10,7 +10,7 @@
 
 import { Worker } from "node:worker_threads"
 import * as Campaign from "../simulation/Campaign.ts"
-import type { Broken } from "../simulation/Invariants.ts"
+import type { Broken, Invariant } from "../simulation/Invariants.ts"
 import type * as Population from "../simulation/Population.ts"
 
 export interface Options {
@@ -148,4 +148,43 @@ export const run = (options: Options): Promise<Campaign.Tally> =>
       const piece = take()
       if (piece !== null) begin(piece)
     }
+  })
+
+/** A call of a seed that breaks an invariant, and where what is left of it will be kept. */
+export interface ToShrink {
+  readonly seed: string
+  readonly population: Population.Options
+  readonly index: number
+  readonly invariant: Invariant
+  readonly directory: string
+}
+
+/** The smallest call that was found to break the same: the file's path and text, what is broken, how long it is. */
+export interface Small {
+  readonly file: string
+  readonly text: string
+  readonly broken: Broken
+  readonly callMs: number
+}
+
+/** ms of real time. Shrinking is bounded by calls and by what they last; where a call hangs, so would this. */
+const shrinkPatience = 120_000
+
+/** Null where the call takes its thread with it, does not come back, or is not wanted any more. */
+export const shrink = (call: ToShrink, signal?: AbortSignal): Promise<Small | null> =>
+  new Promise((resolve) => {
+    const worker = new Worker(new URL("./shrink.js", import.meta.url), { workerData: call })
+    const stop = (): void => void worker.terminate()
+    const timer = setTimeout(stop, shrinkPatience)
+    signal?.addEventListener("abort", stop)
+    let small: Small | null = null
+    worker.on("message", (message: Small) => {
+      small = message
+    })
+    worker.on("error", () => {})
+    worker.on("exit", () => {
+      clearTimeout(timer)
+      signal?.removeEventListener("abort", stop)
+      resolve(small)
+    })
   })
