@@ -1,4 +1,4 @@
-import { Call, type Command, type Event } from "@offhook/core"
+import { Call, CarrierClock, type Command, type Event, Ledger } from "@offhook/core"
 import { FastCheck } from "effect"
 import { assert, describe, it } from "vitest"
 import * as History from "./support/History.ts"
@@ -8,8 +8,8 @@ type Of<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>
 let seed = 20261122
 
 /** Other histories for each property: seven thousand in all. */
-const holdsFor = (check: (history: History.History) => void): void =>
-  FastCheck.assert(FastCheck.property(History.arbitrary, check), { seed: seed++, numRuns: 600 })
+const holdsFor = (check: (history: History.History) => void, numRuns = 600): void =>
+  FastCheck.assert(FastCheck.property(History.arbitrary, check), { seed: seed++, numRuns })
 
 const commandsOf = (happenings: ReadonlyArray<History.Happening>): ReadonlyArray<Command> =>
   happenings.flatMap(({ commands }) => commands)
@@ -137,15 +137,25 @@ describe("Whatever happens to a call", () => {
     })
   })
 
-  it("the agent's bytes are played end to end, and none of a response that was interrupted", () => {
+  it("the agent's bytes are played end to end, after a pause from one that was sent, none of an interrupted response", () => {
     holdsFor((history) => {
       const played = new Map<string, number>()
       const interrupted = new Set<string>()
-      for (const { before, commands, event } of History.play(history)) {
+      for (const { after, before, commands, event } of History.play(history)) {
+        const isResumed = commands.some(
+          ({ _tag, ...rest }) => _tag === "Note" && "note" in rest && rest.note.what === "playback resumed"
+        )
+        const isInterrupted = after.sums.interruptions > before.sums.interruptions
+        const again = new Set<string>()
         for (const command of commands) {
-          if (command._tag === "Clear" && "response" in before.slot) interrupted.add(before.slot.response)
+          if (isInterrupted && "response" in before.slot) interrupted.add(before.slot.response)
           if (command._tag !== "PlayAudio") continue
           const part = `${command.item}/${command.contentIndex}`
+          if (isResumed && !again.has(part)) {
+            assert.isAtMost(command.from, played.get(part) ?? 0, part)
+            played.set(part, command.from)
+            again.add(part)
+          }
           assert.strictEqual(command.from, played.get(part) ?? 0, part)
           played.set(part, command.from + command.bytes)
           if (event._tag === "ModelAudio") assert.isFalse(interrupted.has(event.response), part)
@@ -273,4 +283,71 @@ describe("Whatever happens to a call", () => {
       assert.isAtMost(summary?.heardMs ?? 0, summary?.generatedMs ?? 0)
     })
   })
+
+  it("a pause ends in time, by the agent going on or by an interruption, and no response is created meanwhile", () => {
+    let pauses = 0
+    holdsFor((history) => {
+      for (const { after, before, commands, event } of History.play(history)) {
+        if (before.pause === null && after.pause !== null) {
+          pauses++
+          assert.deepStrictEqual(
+            commands.map(({ _tag }) => _tag).filter((tag) => !isAudio(tag)),
+            ["Mark", "Clear"]
+          )
+        }
+        if (after.pause === null) continue
+        assert.isBelow(event.at, after.pause.since + 800)
+        assert.isTrue(after.ledger.paused)
+        assert.notInclude(
+          commands.map(({ _tag }) => _tag),
+          "CreateResponse"
+        )
+      }
+      const sums = History.play(history).at(-1)?.after.sums
+      assert.isAtMost(sums?.resumed ?? 0, sums?.pauses ?? 0)
+    }, 300)
+    assert.isAtLeast(pauses, 20)
+  })
+
+  it("nothing that is protected is cleared, cancelled or followed by another response before it was heard", () => {
+    let kept = 0
+    holdsFor((history) => {
+      for (const { before, commands, event } of History.play(history)) {
+        const now = CarrierClock.moment(before.clock, event.at)
+        const isUnheard = before.items.some((open) => open.protected) && !Ledger.isEmpty(before.ledger, now)
+        if (!isUnheard || !isOfCaller(event)) continue
+        kept++
+        for (const { _tag } of commands) assert.notInclude(["Clear", "CancelResponse", "Truncate"], _tag)
+      }
+    }, 300)
+    assert.isAtLeast(kept, 20)
+  })
+
+  it("an aside is deleted from the model's conversation once, when its item exists, and never answered", () => {
+    let asides = 0
+    holdsFor((history) => {
+      const existing = new Set<string>()
+      const deleted = new Set<string>()
+      for (const { before, commands, event } of History.play(history)) {
+        if (event._tag === "ModelSpeechCommitted") existing.add(event.item)
+        for (const command of commands) {
+          if (command._tag !== "DeleteItem" || !command.item.startsWith("user")) continue
+          asides++
+          assert.isTrue(existing.has(command.item), command.item)
+          assert.isFalse(deleted.has(command.item), command.item)
+          assert.isTrue(before.asides.includes(command.item) || before.sounds.some(({ item }) => item === command.item))
+          deleted.add(command.item)
+        }
+      }
+      for (const { turn } of only(commandsOf(History.play(history)), "Settled")) {
+        if (turn.speaker === "caller" && turn.aside) assert.isTrue(deleted.has(turn.item) || deleted.size === 0)
+      }
+    }, 300)
+    assert.isAtLeast(asides, 10)
+  })
 })
+
+const isAudio = (tag: Command["_tag"]): boolean => tag === "ForwardAudio" || tag === "ForwardSilence" || tag === "Note"
+
+const isOfCaller = ({ _tag }: Event): boolean =>
+  _tag === "ModelSpeechStarted" || _tag === "ModelSpeechStopped" || _tag === "CarrierAudio"

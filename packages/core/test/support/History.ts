@@ -33,12 +33,14 @@ const weights = {
   frames: 8,
   echo: 12,
   echoAny: 1,
-  speech: 6,
+  speech: 8,
   stop: 5,
   commit: 5,
   created: 9,
   createdOwn: 8,
   createdOutside: 1,
+  talk: 8,
+  cough: 10,
   audio: 14,
   text: 4,
   item: 3,
@@ -96,8 +98,27 @@ const agents: ReadonlyArray<Agent.Agent> = [
   { ...Agent.defaults, tools: [tool], detection: { type: "semantic_vad", eagerness: "auto" }, maxCallMs: 20_000 }
 ]
 
+/** An agent whose machine owns the turns, with any policies that fit each other. */
+const withPolicies: FastCheck.Arbitrary<Agent.Agent> = FastCheck.record({
+  interruptAfterMs: FastCheck.constantFrom(0, 100, 300),
+  backchannels: FastCheck.constantFrom(null, { maxMs: 500, words: [] }, { maxMs: 700, words: ["words"] }),
+  pauseToDecide: FastCheck.constantFrom(true, true, false),
+  gate: FastCheck.constantFrom(null, { minDbfs: -30, echoDb: null }, { minDbfs: null, echoDb: 6 }),
+  greeting: FastCheck.constantFrom(null, "Hello."),
+  greetingProtected: FastCheck.boolean(),
+  protectAnswer: FastCheck.boolean()
+}).map(({ protectAnswer, ...policies }): Agent.Agent => {
+  const agent: Agent.Agent = {
+    ...Agent.defaults,
+    ...policies,
+    turns: "machine",
+    tools: [{ ...tool, protectAnswer }]
+  }
+  return Agent.problems(agent).length === 0 ? agent : { ...agent, interruptAfterMs: 300 }
+})
+
 export const arbitrary: FastCheck.Arbitrary<History> = FastCheck.record({
-  agent: FastCheck.constantFrom(...agents),
+  agent: FastCheck.oneof(FastCheck.constantFrom(...agents), withPolicies),
   isBegun: FastCheck.oneof({ arbitrary: FastCheck.constant(true), weight: 9 }, FastCheck.constant(false)),
   moves: FastCheck.array(FastCheck.record({ kind, after, pick: FastCheck.nat(99), size: FastCheck.nat(999) }), {
     maxLength: 80,
@@ -138,7 +159,7 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
   const frames = (count: number, levels: string): void => {
     for (let frame = 0; frame < count; frame++) {
       at += 20
-      timestamp += 20
+      timestamp = Math.max(timestamp + 20, at)
       on({ _tag: "CarrierAudio", stream: 0, timestamp: timestamp - 20, bytes: 160, levels, payload: "caller" })
     }
   }
@@ -161,6 +182,24 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
       reason: null,
       error: status === "failed" ? { type: "server_error", code: pick % 2 === 0 ? null : "odd", message: "" } : null,
       usage: null
+    })
+
+  const echo = (count: number): void => {
+    for (let left = count; left > 0; left--) {
+      const name = marks.shift()
+      if (name !== undefined) on({ _tag: "CarrierMarked", stream: 0, name })
+    }
+  }
+  const says = (response: string, item: string, contentIndex: number, size: number): void =>
+    on({
+      _tag: "ModelAudio",
+      session: 0,
+      response,
+      item,
+      contentIndex,
+      bytes: size % 50 === 0 ? 0 : size * 16,
+      levels: "u".repeat(size % 30),
+      payload: ""
     })
 
   const begin = (): void => {
@@ -189,19 +228,21 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
     const user = `user_${size % 5}`
     switch (kind) {
       case "frames":
-        return frames(1 + (size % 40), size % 2 === 0 ? "y" : "A")
-      case "echo": {
-        for (let count = pick % 4 === 0 ? marks.length : 1; count > 0; count--) {
-          const name = marks.shift()
-          if (name !== undefined) on({ _tag: "CarrierMarked", stream: 0, name })
-        }
-        return
-      }
+        return frames(1 + (size % 40), size % 2 === 0 ? "y" : size % 5 === 0 ? "h" : "A")
+      case "echo":
+        return echo(pick % 4 === 0 ? marks.length : 1)
       case "echoAny":
         return on({ _tag: "CarrierMarked", stream: 0, name: size % 2 === 0 ? `g${pick % 4}-${size % 30}` : "other" })
       case "speech": {
         const appended = state.caller.appended / 8
-        return on({ _tag: "ModelSpeechStarted", session: 0, item: user, audioStartMs: Math.max(0, appended - size) })
+        if (size % 4 !== 0) frames(10, "y")
+        number += 1
+        return on({
+          _tag: "ModelSpeechStarted",
+          session: 0,
+          item: size % 7 === 0 ? user : `${user}_${number}`,
+          audioStartMs: Math.floor(Math.max(0, appended - (size % 4 !== 0 ? 420 + (size % 150) : size)))
+        })
       }
       case "stop":
         return on({
@@ -212,24 +253,40 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
         })
       case "commit":
         number += 1
-        return on({ _tag: "ModelSpeechCommitted", session: 0, item: `${user}_${number}`, previous: null })
+        return on({
+          _tag: "ModelSpeechCommitted",
+          session: 0,
+          item: pick % 3 === 0 ? `${user}_${number}` : state.speech.item,
+          previous: null
+        })
       case "created":
         return created(null, true)
       case "createdOwn":
         return created(last(requests, pick) ?? null, true)
+      case "talk": {
+        created(size % 3 === 0 ? null : (last(requests, pick) ?? null), true)
+        const speaker = responses.at(-1) ?? ""
+        for (let delta = 0; delta <= pick % 3; delta++) says(speaker, `item_${speaker}_0`, 0, size + 2000)
+        return echo(1 + (pick % 3))
+      }
+      case "cough": {
+        frames(3 + (size % 20), "y")
+        number += 1
+        const cough = `user_${size % 5}_${number}`
+        const start = Math.max(0, Math.floor(state.caller.appended / 8) - (360 + (pick % 30) * 10))
+        on({ _tag: "ModelSpeechStarted", session: 0, item: cough, audioStartMs: start })
+        if (size % 2 === 0) says(responses.at(-1) ?? "", `item_${responses.at(-1)}_${pick % 2}`, 0, size)
+        if (size % 5 !== 0) echo(marks.length)
+        frames(1 + (size % 15), size % 4 === 0 ? "y" : "A")
+        if (size % 3 === 0) return
+        on({ _tag: "ModelSpeechStopped", session: 0, item: cough, audioEndMs: Math.floor(state.caller.appended / 8) })
+        if (size % 7 === 0) return
+        return on({ _tag: "ModelSpeechCommitted", session: 0, item: cough, previous: null })
+      }
       case "createdOutside":
         return created(null, false)
       case "audio":
-        return on({
-          _tag: "ModelAudio",
-          session: 0,
-          response,
-          item,
-          contentIndex,
-          bytes: size % 50 === 0 ? 0 : size * 16,
-          levels: "",
-          payload: "agent"
-        })
+        return says(response, item, contentIndex, size)
       case "text":
         return on({ _tag: "ModelText", session: 0, response, item, contentIndex, text: " one two three" })
       case "item":
@@ -293,8 +350,13 @@ export const play = (history: History, punctual = true): ReadonlyArray<Happening
       case "transcribed":
         return on(
           size % 3 === 0
-            ? { _tag: "ModelTranscriptionFailed", session: 0, item: user }
-            : { _tag: "ModelTranscribed", session: 0, item: user, text: "words" }
+            ? { _tag: "ModelTranscriptionFailed", session: 0, item: pick % 2 === 0 ? user : state.speech.item }
+            : {
+                _tag: "ModelTranscribed",
+                session: 0,
+                item: pick % 3 === 0 ? user : (state.sounds.at(-1)?.item ?? state.speech.item),
+                text: size % 3 === 1 ? "Words." : "Other words."
+              }
         )
       case "truncated":
         return on(
