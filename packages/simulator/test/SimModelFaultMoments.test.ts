@@ -1,5 +1,5 @@
 /** When faults of the simulated model happen, and who may do them (model/Fault.ts). */
-import { Fault } from "@offhook/simulator"
+import { Brain, Fault, SimModel } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
 import * as H from "./ModelHarness.ts"
 
@@ -23,6 +23,17 @@ describe("the moment of a fault", () => {
     const at = harness.times[harness.types().indexOf("error")]
     assert.strictEqual(at, 1_234)
     assert.deepInclude(harness.model.faultsTaken[0], { at: 1_234, fault: { _tag: "Error", code: "one", atMs: 1_234 } })
+  })
+
+  it("counts from the opening, however late that is", () => {
+    const model = SimModel.make({ seed: 1, brain: () => Brain.NOTHING, faults: [{ _tag: "SocketLost", atMs: 500 }] })
+    model.handle({ _tag: "Opened", at: 90_000, model: "gpt-realtime-2.1" })
+    model.failNext({ _tag: "Error", code: "one", atMs: 400 })
+    const outputs = model.handle({ _tag: "TimeAdvanced", at: 100_000 })
+    assert.deepStrictEqual(
+      outputs.flatMap((output) => (output._tag === "Trace" ? [] : [output.at])),
+      [90_400, 90_500]
+    )
   })
 
   it("is the nth event of a type", () => {

@@ -398,6 +398,17 @@ describe("what the server does by itself", () => {
     assert.isNull(Conversation.outputAudio(harness.model.items[0]!)?.keptMs)
   })
 
+  it("has nothing to truncate before audio was sent", () => {
+    const harness = H.telephone({ brain: long, choices: { truncatesItself: true } })
+    harness.send(create())
+    until(harness, "response.content_part.added")
+    harness.model.failNext({ _tag: "SpeechImagined", ms: 100 })
+    harness.hear(H.silence(20))
+    harness.settle()
+    assert.strictEqual(harness.of("response.done")[0]?.response.status, "cancelled")
+    assert.deepStrictEqual(harness.of("conversation.item.truncated"), [])
+  })
+
   it("truncates an item that cannot have begun to play at 0", () => {
     const parts = [Brain.say(H.clip(3_000)), Brain.say(H.clip(9_000))]
     const harness = H.telephone({ brain: () => ({ parts }), choices: { lateDeltas: 0, truncatesItself: true } })

@@ -16,8 +16,8 @@ export const weight = (part: Part): number => (part._tag === "Say" ? part.clip.a
 
 const total = (plan: Plan): number => plan.parts.reduce((sum, part) => sum + weight(part), 0)
 
-/** `share` (0 to 1) of a plan; all of it, however it is rounded, for 1. */
-export const bytesOf = (plan: Plan, share: number): number => (share >= 1 ? Infinity : Math.floor(total(plan) * share))
+/** `share` (0 to 1) of a plan. */
+export const bytesOf = (plan: Plan, share: number): number => Math.floor(total(plan) * share)
 
 export const of = (
   plan: Plan,
