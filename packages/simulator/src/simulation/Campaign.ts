@@ -91,7 +91,7 @@ export const playPlan = (
     onStep: (_event, commands) => listen(commands)
   })
   Experience.measured(tally.experience, measures)
-  tally.callMs += callMs
+  tally.callMs += Math.round(callMs)
   tally.steps += steps
   if (callMs > tenMinutesMs) tally.long.tenMinutes++
   if (callMs > hourMs) tally.long.hour++

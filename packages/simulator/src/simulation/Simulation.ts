@@ -83,6 +83,6 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
 const thrown = (error: unknown, at: number): Broken => {
   const message = error instanceof Error ? error.message : String(error)
   if (message.startsWith("a livelock")) return { invariant: "no livelock", at, detail: message }
-  const place = error instanceof Error ? /\bat .*?([\w-]+\.[jt]s:\d+)/.exec(error.stack ?? "")?.[1] : undefined
+  const place = error instanceof Error ? /\bat .*?([\w.-]+\.[jt]s:\d+)/.exec(error.stack ?? "")?.[1] : undefined
   return { invariant: "never throws", at, detail: place === undefined ? message : `${message} (${place})` }
 }
