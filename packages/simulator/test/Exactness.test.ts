@@ -165,7 +165,8 @@ describe("a barge-in over a network", () => {
 
   it("lets everything else be heard to its end", () => {
     for (const { name, items } of calls) {
-      for (const { id, isTold, isCut, heardMs, generatedMs } of items) {
+      for (const { id, isTold, isCut, heardMs, generatedMs, resumes } of items) {
+        assert.deepStrictEqual(resumes, [], `${name}: ${id} was cleared and went on`)
         if (!isTold && !isCut) assert.strictEqual(heardMs, generatedMs, `${name}: ${id} was not interrupted`)
       }
     }
@@ -193,6 +194,75 @@ describe("a barge-in over a network", () => {
       const refusals = errors.filter((code) => code !== "response_cancel_not_active")
       assert.deepStrictEqual(refusals, [], name)
       assert.isAtMost(errors.length, crossed, `${name}: a cancellation found nothing, and no response.done crossed it`)
+    }
+  })
+})
+
+/** A cough or an "mhm" every two seconds of three long answers, each of which the agent pauses for. */
+const paused = (delay: number, seed: number) => {
+  const sounds = ["caller-cough", "caller-mhm"] as const
+  let said = 0
+  const script = Array.from({ length: 6 }, (_, index) => {
+    const id = sounds[(index + seed) % 2] ?? "caller-cough"
+    return Caller.say(id, audio[id], Caller.after(1_400 + ((seed * 7_919 + index * 577) % 1_000)))
+  })
+  const settled: Array<{ readonly heard: string; readonly generated: string }> = []
+  const world = World.make({
+    seed: `paused ${delay} ${seed}`,
+    wire: "direct",
+    agent: {
+      ...Agent.defaults,
+      turns: "machine",
+      pauseToDecide: true,
+      interruptAfterMs: 700,
+      backchannels: { maxMs: 750, words: [] },
+      endCall: false
+    },
+    script: [Caller.wait(Caller.agentSpeaking(700)), ...script, Caller.hangUp(Caller.after(15_000))],
+    brain: Brain.scripted(
+      [
+        {
+          parts: [long, long, long].map(([id]) =>
+            Brain.say({ audio: Truth.signed(audio[id ?? "agent-booked"], said++), text: "We open at six." })
+          )
+        }
+      ],
+      { rest: Brain.NOTHING }
+    ),
+    carrierLine: { delay, jitter: delay / 8 + 2 },
+    modelLine: { delay: 20, jitter: 10 },
+    onStep: (_, commands) => {
+      for (const command of commands) {
+        if (command._tag !== "Settled") continue
+        if (command.turn.speaker === "agent") settled.push(command.turn)
+      }
+    }
+  })
+  world.run(120_000)
+  return { name: `one way ${delay} ms, seed ${seed}`, items: Truth.spoken(world), settled }
+}
+
+describe("a pause for a cough over a network", () => {
+  const calls = delays.flatMap((delay) => Array.from({ length: 4 }, (_, seed) => paused(delay, seed)))
+  const errors = calls
+    .flatMap(({ items }) => items.flatMap(({ resumes }) => resumes.map(Math.abs)))
+    .sort((a, b) => a - b)
+
+  it("goes on from what the ear heard, to a few milliseconds", () => {
+    assert.isAtLeast(errors.length, 40, "too few pauses to judge")
+    const told = `${errors.length} times, median ${errors[errors.length >> 1]} ms, maximum ${errors.at(-1)} ms`
+    assert.isAtMost(errors[errors.length >> 1] ?? Number.NaN, 5, told)
+    assert.isAtMost(errors.at(-1) ?? Number.NaN, 25, told)
+    if (process.env["EXACTNESS_SEEDS"] !== undefined) console.log(told)
+  })
+
+  it("is heard to the end, and the transcript is whole", () => {
+    for (const { name, items, settled } of calls) {
+      for (const { id, heardMs, generatedMs, isTold, isCut } of items) {
+        assert.strictEqual(heardMs, generatedMs, `${name}: ${id}`)
+        assert.isFalse(isTold || isCut, `${name}: ${id} was cut`)
+      }
+      for (const { heard, generated } of settled) assert.strictEqual(heard, generated, name)
     }
   })
 })

@@ -14,10 +14,14 @@ export interface Spoken {
   /** What the model believes was heard: all of it, unless it was told otherwise. */
   readonly believedMs: number
   readonly isTold: boolean
+  /** How far into the item the ear got. */
   readonly heardMs: number
+  /** Each time when playback was cleared and went on later: ms that the ear heard again, or (less than 0) never heard. */
+  readonly resumes: ReadonlyArray<number>
   /** When its last byte was heard, and when the carrier discarded the rest, ms; -Infinity where that never happened. */
   readonly heardUntil: number
   readonly clearedAt: number
+  /** Something that reached the carrier was never heard. */
   readonly isCut: boolean
 }
 
@@ -27,40 +31,84 @@ export const signed = (audio: Uint8Array, signature: number): Uint8Array =>
 
 /**
  * All items with audio, in order of the conversation. Fails where a byte reaches the carrier that no item has there, or
- * where the ear hears a byte twice, too late or in another order.
+ * where the ear hears bytes too late or in another order. An item whose playback was cleared may go on where it was
+ * heard, or near that.
  */
 export const spoken = ({ models, carrier }: World.World): ReadonlyArray<Spoken> => {
   const items = models.flatMap((model) => model.items.flatMap(withAudio))
-  const books = items.map(() => ({ sent: 0, heard: 0, heardUntil: -Infinity, clearedAt: -Infinity }))
+  const books = items.map(
+    (): Book => ({
+      sent: 0,
+      heard: 0,
+      resumes: [],
+      heardUntil: -Infinity,
+      clearedAt: -Infinity
+    })
+  )
   let current = 0
-  for (const { payload, heard, until, clearedAt } of messages(carrier.ear)) {
-    const continues = holds(items[current]?.clip, payload, books[current]?.sent ?? 0)
-    if (!continues) current = items.findIndex(({ clip }, index) => index > current && holds(clip, payload, 0))
-    const book = books[current]
-    assert.isDefined(book, "the carrier received audio that no item has at this place")
-    assert.isTrue(continues || book.sent === 0, "an item begins twice")
-    if (heard > 0) {
-      assert.strictEqual(book.heard, book.sent, "the ear heard an item with a hole in it")
-      book.heard += heard
-      book.heardUntil = until
+  /** The item and the byte: behind what was sent, else where something cleared goes on, else where an item begins. */
+  const placeOf = (payload: Uint8Array): readonly [index: number, from: number] => {
+    const sent = books[current]?.sent ?? 0
+    if (holds(items[current]?.clip, payload, sent)) return [current, sent]
+    for (const [index, { clip }] of items.entries()) {
+      const from = resumption(clip, payload, books[index])
+      if (from !== undefined) return [index, from]
     }
-    book.sent += payload.length
-    book.clearedAt = Math.max(book.clearedAt, clearedAt)
+    return [items.findIndex(({ clip }, index) => books[index]?.sent === 0 && holds(clip, payload, 0)), 0]
+  }
+  for (const { payload, heard, until, clearedAt } of messages(carrier.ear)) {
+    const [index, from] = placeOf(payload)
+    assert.isDefined(items[index], "the carrier received audio that no item has at this place")
+    const one = books[index]
+    assert.isDefined(one)
+    current = index
+    if (from !== one.sent) {
+      if (one.heard > 0 || from > 0) one.resumes.push((one.heard - from) / G711.BYTES_PER_MS)
+    } else if (heard > 0) assert.strictEqual(one.heard, from, "the ear heard an item with a hole in it")
+    if (heard > 0) {
+      one.heard = from + heard
+      one.heardUntil = until
+    }
+    one.sent = from + payload.length
+    one.clearedAt = Math.max(one.clearedAt, clearedAt)
   }
   return items.map(({ id, isDeleted, generatedMs, keptMs }, index) => {
-    const { heard = 0, heardUntil = -Infinity, clearedAt = -Infinity } = books[index] ?? {}
+    const book = books[index]
     return {
       id,
       generatedMs,
       believedMs: isDeleted ? 0 : (keptMs ?? generatedMs),
       isTold: isDeleted || keptMs !== null,
-      heardMs: heard / G711.BYTES_PER_MS,
-      heardUntil,
-      clearedAt,
-      isCut: clearedAt > -Infinity
+      heardMs: (book?.heard ?? 0) / G711.BYTES_PER_MS,
+      resumes: book?.resumes ?? [],
+      heardUntil: book?.heardUntil ?? -Infinity,
+      clearedAt: book?.clearedAt ?? -Infinity,
+      isCut: book !== undefined && book.heard < book.sent
     }
   })
 }
+
+/** Bytes and ms. */
+interface Book {
+  sent: number
+  heard: number
+  heardUntil: number
+  clearedAt: number
+  readonly resumes: Array<number>
+}
+
+/** Where a message goes on with an item of which something was sent that nobody heard. */
+const resumption = (clip: Uint8Array, payload: Uint8Array, book: Book | undefined): number | undefined => {
+  if (book === undefined || book.heard === book.sent) return undefined
+  const place = Buffer.from(clip.buffer, clip.byteOffset, clip.length).indexOf(
+    payload,
+    Math.max(0, book.heard - resumeSlackBytes)
+  )
+  return place < 0 || place > book.heard + resumeSlackBytes ? undefined : place
+}
+
+/** Farther from what was heard nothing goes on. */
+const resumeSlackBytes = 100 * G711.BYTES_PER_MS
 
 const withAudio = (item: Conversation.Item) =>
   item.content.flatMap((part) =>

@@ -203,6 +203,7 @@ const everyByteOfTheCallerArrivesOnce = ({ world, heardUntil }: Run): void => {
 
 const whatIsHeardIsWhatTheModelBelieves = ({ world, settledUntil, generatedAt, toleranceMs }: Run): void => {
   for (const item of Truth.spoken(world)) {
+    assert.deepStrictEqual(item.resumes, [], `${item.id} was cleared and went on`)
     const settled = Math.max(item.heardUntil, item.clearedAt, generatedAt.get(item.id) ?? -Infinity) < settledUntil
     if (item.isTold || (item.isCut && settled)) {
       assert.closeTo(item.heardMs, item.believedMs, toleranceMs, `what the model believes of ${item.id}`)
