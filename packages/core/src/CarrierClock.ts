@@ -126,6 +126,10 @@ export const moment = (clock: CarrierClock, at: Millis): Moment => {
   return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)))
 }
 
+/** A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. */
+export const notAfter = (moment: Moment, latest: number): Moment =>
+  moment.at + moment.uncertainty <= latest ? moment : between(Math.min(moment.at - moment.uncertainty, latest), latest)
+
 const between = (earliest: number, latest: number): Moment => ({
   at: (earliest + latest) / 2,
   uncertainty: (latest - earliest) / 2

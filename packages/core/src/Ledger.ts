@@ -90,7 +90,7 @@ interface CutPlayback extends Playback.Playback {
   /** When the clear took effect, as the first flushed mark says: the burst of them arrives no earlier than that. */
   readonly flushed: Moment | null
   /** When it took effect, once the probe is back. */
-  readonly silentAt: number | null
+  readonly silent: Moment | null
   readonly items: ReadonlyArray<Playback.Key>
 }
 
@@ -236,7 +236,7 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
     probe: stream === null ? null : nextMark,
     clearedAt: now.at,
     flushed: null,
-    silentAt: null,
+    silent: null,
     items: ledger.items.filter((account) => account.generation === generation).map(Playback.keyOf)
   }
   return withCut(
@@ -317,7 +317,7 @@ export const levelAt = (ledger: Ledger, at: number): string => {
 
 /** The probe of a clear is outstanding. */
 export const isCutting = (ledger: Ledger): boolean =>
-  ledger.cuts.some((cut) => cut.probe !== null && cut.silentAt === null)
+  ledger.cuts.some((cut) => cut.probe !== null && cut.silent === null)
 
 /**
  * The final figures of cleared generations: of all whose probe is back or never was sent (call it after each `cut`,
@@ -325,7 +325,7 @@ export const isCutting = (ledger: Ledger): boolean =>
  * deadline). A probe that comes later is stale.
  */
 export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, ReadonlyArray<Cut>] => {
-  const isDue = (cut: CutPlayback) => cut.silentAt !== null || cut.probe === null
+  const isDue = (cut: CutPlayback) => cut.silent !== null || cut.probe === null
   const due = ledger.cuts.some(isDue) ? ledger.cuts.filter(isDue) : ledger.cuts
   const told: Array<Cut> = []
   let { items, stretches } = ledger
@@ -342,7 +342,7 @@ export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, Readon
         receivedBytes: account.receivedBytes,
         sentBytes: account.sentBytes,
         heardBytes: account.settledBytes,
-        estimated: cut.silentAt === null && cut.sent > 0
+        estimated: cut.silent === null && cut.sent > 0
       })
     }
   }
@@ -364,8 +364,8 @@ export const progress = (
     receivedBytes: account.receivedBytes,
     sentBytes: account.sentBytes,
     heardBytes: ledger.cuts.reduce((heard, cut) => {
-      const silentAt = cut.silentAt ?? (cut.flushed ?? now).at
-      return heard + Playback.heardOf(cut, account, Playback.positionAt(cut, silentAt))
+      const { at } = cut.silent ?? cut.flushed ?? now
+      return heard + Playback.heardOf(cut, account, Playback.positionAt(cut, at))
     }, account.settledBytes + playing)
   }
 }
@@ -381,11 +381,31 @@ export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
       ...Playback.correct(cut, ms, first),
       clearedAt: corrected(cut.clearedAt),
       flushed: cut.flushed === null ? null : { ...cut.flushed, at: corrected(cut.flushed.at) },
-      silentAt: cut.silentAt === null ? null : corrected(cut.silentAt)
+      silent: cut.silent === null ? null : { ...cut.silent, at: corrected(cut.silent.at) }
     })),
     stretches: ledger.stretches.map(({ from, to }) => ({ from: corrected(from), to: corrected(to) }))
   }
 }
+
+/** A frame arrived that ends at `latest`: what came back before it was sent before that. */
+export const notAfter = (ledger: Ledger, latest: number): Ledger => {
+  const playback = Playback.notAfter(ledger.playback, latest)
+  if (ledger.cuts.length === 0) return playback === ledger.playback ? ledger : { ...ledger, playback }
+  const earlier = (moment: Moment | null) => (moment === null ? null : CarrierClock.notAfter(moment, latest))
+  return {
+    ...ledger,
+    playback,
+    cuts: ledger.cuts.map((cut) => ({
+      ...Playback.notAfter(cut, latest),
+      flushed: earlier(cut.flushed),
+      silent: earlier(cut.silent)
+    }))
+  }
+}
+
+/** When the ear went silent, of the last clear whose probe is back and that is not settled. */
+export const silence = ({ cuts }: Ledger): Moment | null =>
+  cuts.reduce<Moment | null>((last, { silent }) => silent ?? last, null)
 
 /** A settled item leaves the state. */
 export const forget = (ledger: Ledger, session: number, item: string, contentIndex: number): Ledger => {
@@ -457,7 +477,7 @@ const extended = ({ segments, sent }: Playback.Playback, piece: Kept.Piece): Rea
 
 const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledger, Echo] => {
   const cut = ledger.cuts.find(
-    (cut) => cut.silentAt === null && (cut.probe === number || cut.marks.some((mark) => mark.number === number))
+    (cut) => cut.silent === null && (cut.probe === number || cut.marks.some((mark) => mark.number === number))
   )
   if (cut === undefined) return [ledger, STALE]
   const changed = (by: CutPlayback) => ledger.cuts.map((other) => (other === cut ? by : other))
@@ -465,7 +485,7 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
     const at = cut.flushed !== null && Playback.mayBeOne(cut.flushed, now) ? cut.flushed : now
     const roundTrip = smoothed(ledger.roundTrip, at.at - cut.clearedAt)
     return [
-      { ...ledger, roundTrip, cuts: changed({ ...cut, silentAt: at.at }) },
+      { ...ledger, roundTrip, cuts: changed({ ...cut, silent: at }) },
       { kind: "cut", at }
     ]
   }
@@ -490,12 +510,12 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
 
 /** When an outstanding clear will have taken effect: had it before now, its probe would be back. */
 const expectedSilence = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.silentAt ?? Math.max(now.at, cut.clearedAt + roundTripOf(ledger))
+  cut.silent?.at ?? Math.max(now.at, cut.clearedAt + roundTripOf(ledger))
 
 /** Where a cleared generation fell silent. */
 const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.silentAt !== null
-    ? Playback.positionAt(cut, cut.silentAt)
+  cut.silent !== null
+    ? Playback.positionAt(cut, cut.silent.at)
     : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))
 
 const stretchOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): Playback.Stretch | null => {

@@ -45,6 +45,13 @@ export const cutBeforeAnswerMs = 100
 /** Where the model's own silence window is not known (semantic detection), or we create the response ourselves. */
 export const cutWaitMs = 400
 
+/**
+ * Between two frames an echo has its place to half a frame and the clock's rounding. One that stands less firmly waits
+ * for the next frame, or for as long as tells a late one from none (protocols.md B.4).
+ */
+export const echoUncertainMs = 11
+export const nextFrameMs = 60
+
 /** Nothing proves that truncate or delete is accepted before `response.done`; a response that is cancelled ends soon. */
 export const holdMs = 300
 

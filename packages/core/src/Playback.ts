@@ -162,6 +162,15 @@ export const correct = <A extends Playback>(playback: A, ms: number, first: numb
   }
 }
 
+/** What was echoed so far was sent at `latest` at the latest: the end of a frame that came after it. */
+export const notAfter = <A extends Playback>(playback: A, latest: number): A => {
+  const { bytesPerMs, origin, played } = playback
+  const bound = latest - played / bytesPerMs
+  if (origin === null || origin.leading || bound >= origin.latest) return playback
+  const earliest = Math.min(origin.earliest, bound)
+  return { ...playback, origin: { earliest, latest: Math.max(origin.earliest, bound), leading: false } }
+}
+
 /** Bytes of an item heard at a position. */
 export const heardOf = (playback: Playback, key: Key, position: number): number =>
   playback.segments.reduce(

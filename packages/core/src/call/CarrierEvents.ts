@@ -31,9 +31,14 @@ export const started = (call: Draft, event: CarrierStarted): void => {
 }
 
 export const audio = (call: Draft, event: CarrierAudio): void => {
-  const clock = Clock.frame(call.clock, event.at, event.timestamp, event.bytes / call.ledger.bytesPerMs)
-  call.ledger = Ledger.correct(call.ledger, Clock.correction(call.clock, clock), clock.first)
-  call.clock = clock
+  const ms = event.bytes / call.ledger.bytesPerMs
+  const before = call.clock
+  call.clock = Clock.frame(before, event.at, event.timestamp, ms)
+  call.ledger = Ledger.correct(call.ledger, Clock.correction(before, call.clock), call.clock.first)
+  if (event.timestamp >= (before.end ?? 0)) {
+    call.ledger = Ledger.notAfter(call.ledger, event.timestamp + ms)
+    Interruption.framed(call)
+  }
   if (call.model.status === "closed") return
   const session = call.model.status === "ready" ? call.model.session : null
   const [caller, unfilled] = CallerAudio.frame(call.caller, event, Gate.isLoud(call, event), session, call.out)

@@ -34,7 +34,7 @@ export const table: ReadonlyArray<Deadline> = [
   {
     name: "clear not echoed",
     due: (state) => state.cut?.due ?? null,
-    fire: (call) => Interruption.settleByEstimate(call, "the mark before the clear has not come back")
+    fire: Interruption.overdue
   },
   { name: "pause", due: (state) => state.pause?.due ?? null, fire: Sound.paused },
   { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },

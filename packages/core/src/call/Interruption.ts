@@ -27,15 +27,33 @@ export const interrupt = (call: Draft): void => {
   if (call.cut.due <= call.at) settleByEstimate(call, "the mark before the clear has not come back")
 }
 
-/** The mark before a clear came back: the ear went silent at `when`. */
+/** The mark before a clear came back: the ear went silent at `when`, which the next frame may tell more closely. */
 export const cutEchoed = (call: Draft, when: Moment): void => {
-  if (call.cut !== null) reacted(call, when.at - call.cut.onset)
-  settleCut(call, when, false)
+  if (call.cut === null || when.uncertainty <= Limits.echoUncertainMs) return silent(call, when)
+  call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + Limits.nextFrameMs) }
+}
+
+/** A frame came. */
+export const framed = (call: Draft): void => {
+  if (call.cut === null) return
+  const when = Ledger.silence(call.ledger)
+  if (when !== null) silent(call, when)
+}
+
+/** The wait for the mark, or for a frame behind it, is over. */
+export const overdue = (call: Draft): void => {
+  if (Ledger.silence(call.ledger) !== null) framed(call)
+  else settleByEstimate(call, "the mark before the clear has not come back")
 }
 
 export const settleByEstimate = (call: Draft, reason: string): void => {
-  note(call, "cut estimated", reason)
+  if (Ledger.silence(call.ledger) === null) note(call, "cut estimated", reason)
   while (call.cut !== null) settleCut(call, now(call), true)
+}
+
+const silent = (call: Draft, when: Moment): void => {
+  if (call.cut !== null) reacted(call, when.at - call.cut.onset)
+  settleCut(call, when, false)
 }
 
 /** Nothing is waited for: there is no carrier to tell, or it fell silent at `at` in the pause before. */
