@@ -292,6 +292,9 @@ class Person implements Caller {
   }
 }
 
+/** A frame in which something is to be heard. */
+export const loud = (payload: Uint8Array): Frame => new Heard(payload, false)
+
 class Heard implements Frame {
   readonly payload: Uint8Array
   readonly silent: boolean

@@ -8,9 +8,10 @@
  * 2. A message that is not exactly one of the three allowed is ignored; the first of a stream is warned about (31951).
  */
 import * as Base64 from "./Base64.ts"
-import type { Caller } from "./Caller.ts"
+import { type Caller, type Frame, loud } from "./Caller.ts"
 import type { OfStream } from "./CarrierFault.ts"
 import * as CarrierWire from "./CarrierWire.ts"
+import * as Echo from "./Echo.ts"
 import type { Stall } from "./Line.ts"
 import * as PlayBuffer from "./PlayBuffer.ts"
 import type { Random } from "./Random.ts"
@@ -23,6 +24,8 @@ export interface Impairments {
   readonly stalls?: ReadonlyArray<Stall>
   /** No frames while the caller says nothing. */
   readonly silenceSuppression?: boolean
+  /** What the agent says comes back into the microphone. */
+  readonly echo?: Echo.Options
 }
 
 export interface Listener extends PlayBuffer.Listener, CarrierWire.Listener {
@@ -72,6 +75,7 @@ class Stream implements CarrierStream {
   private readonly caller: Caller
   private readonly player: PlayBuffer.PlayBuffer
   private readonly wire: CarrierWire.CarrierWire
+  private readonly echo: Echo.Echo | undefined
   private readonly frameMs: number
   private readonly start: number
   private nextFrame: number
@@ -90,9 +94,12 @@ class Stream implements CarrierStream {
     this.timestamp = firstTimestamp
     this.nextFrame = at + firstTimestamp
     this.wire = CarrierWire.make({ ...options, stalls: options.impairments.stalls ?? [] })
+    const { echo } = options.impairments
+    this.echo = echo === undefined ? undefined : Echo.make(echo)
     this.player = PlayBuffer.make({
       listener: {
         ...listener,
+        ...(this.echo === undefined ? {} : { heard: this.heard }),
         echoed: (at, name, flushed) => {
           if (flushed) this.flushed.push(name)
           else this.wire.echo(at, name)
@@ -164,8 +171,19 @@ class Stream implements CarrierStream {
     return this.player.inPlay(at)
   }
 
-  private sendFrame(at: number): void {
+  private readonly heard = (span: PlayBuffer.Span): void => {
+    this.echo?.heard(span)
+    this.listener.heard(span)
+  }
+
+  private frame(at: number): Frame {
     const frame = this.caller.frame()
+    const mixed = this.echo?.into(frame.payload, at - this.frameMs, this.player.inPlay(at))
+    return mixed === undefined ? frame : loud(mixed)
+  }
+
+  private sendFrame(at: number): void {
+    const frame = this.frame(at)
     const timestamp = this.timestamp
     this.timestamp += this.frameMs
     this.nextFrame = this.start + this.timestamp
