@@ -26,6 +26,13 @@ export const rules = {
   ),
   "sockets closed": safety("At the end of a call each socket is closed, or was asked to close."),
   "open peers only": safety("Nothing is sent to a stream or a session that is not open."),
+  "ends for a reason": safety("A call is given up for what the vendor calls fatal, or after several attempts."),
+  "within its length": safety(
+    "A call ends when its longest time is over.",
+    "15 s for a goodbye, and the time it is heard"
+  ),
+  "dead leg ends": safety("A line from which nothing comes any more is given up.", "65 s"),
+  "right format": safety("Nothing is bridged with a session that speaks another format."),
   "deadline ahead": safety("After a step the next deadline lies ahead, never in the past."),
   "state is data": safety("The state is plain data: JSON and back, it is the same."),
   "state is bounded": safety(
@@ -48,6 +55,19 @@ export const rules = {
     "as of what is believed; where the line ended in the middle, a round trip more"
   ),
   "nothing stale": rule("After a clear nothing of what was interrupted is played any more."),
+  "silent when spoken to": rule(
+    "Where the agent lets itself be interrupted, it is silent soon after the caller's speech is known.",
+    "the clear's way to the carrier and 60 ms; of audio that has been audible for 2 s"
+  ),
+  "old speech cuts nothing": rule(
+    "What the caller said before the agent could be heard, and the model learned late, does not cut the agent off."
+  ),
+  "told first": rule("Who owns the turns asks for the next response after the model was told what was heard."),
+  "told in time": rule(
+    "The model is told of a cut soon, whether or not the response that was cut ends.",
+    "the round trips, 400 ms for the echo, 300 ms for the response's end"
+  ),
+  "not spoken over": rule("No response is asked for while the caller speaks, nor played that was asked for before."),
   "heard in order": rule(
     "The caller hears what the model said, byte for byte, without holes and repetitions.",
     "where the agent goes on after a pause: 25 ms, and what no party could know"
@@ -73,6 +93,16 @@ export const rules = {
   "no dead air": rule(
     "Who waits for the agent is not left in silence without a reason in the recording.",
     "12 s, more only while a function runs: the longest that a model may be silent before it is given up, and retried"
+  ),
+  "greets once": rule("The agent greets once, and not after it has spoken."),
+  "retries are few": rule(
+    "What the model does not answer is asked for again a few times, not for ever.",
+    "12 requests in a row"
+  ),
+  "keys are told": rule("Every key that the caller presses is told to the model, in order.", "within 10 s"),
+  "goodbye is heard": rule(
+    "When the agent hangs up, its goodbye was heard, the caller is not speaking, and it does hang up.",
+    "what takes longer than the audio itself and 2 s; 15 s until it hangs up"
   ),
   "sums add up": rule("The summary says what happened: turns, responses, cuts, tokens, cost, times."),
   "settled once": rule("Every turn stands in the transcript once, in the order of the conversation."),

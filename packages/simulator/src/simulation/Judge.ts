@@ -17,6 +17,7 @@ import type { Broken, Invariant } from "./Invariants.ts"
 import * as Bounds from "./judge/Bounds.ts"
 import * as CallerLine from "./judge/CallerLine.ts"
 import type { Case, Rule } from "./judge/Case.ts"
+import * as Conduct from "./judge/Conduct.ts"
 import * as Measures from "./judge/Measures.ts"
 import * as Peers from "./judge/Peers.ts"
 import * as Responses from "./judge/Responses.ts"
@@ -72,6 +73,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
     Tools.make(on),
     Transcript.make(on),
     Waiting.make(on, spoken),
+    Conduct.make(on, spoken),
     Sums.make(on)
   ]
   const eventRules = rules.flatMap(({ event }) => event ?? [])

@@ -21,6 +21,8 @@ export interface Bounds {
   readonly timers: number
   /** Between two frames of the caller. */
   readonly frame: number
+  /** What a carrier plays at once, and to its end. */
+  readonly quantum: number
   /** The grain of the host's clock. */
   readonly clock: number
   /** How late the carrier echoes what was played. */
@@ -68,6 +70,7 @@ export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds
     toModel,
     timers,
     frame: Math.max(frame, (carrier.frameBytes ?? 0) / 8),
+    quantum: carrier.playoutQuantum ?? 0,
     clock: (host.clockMs ?? 1) - 1,
     echoesLate: faults.carrier.reduce((most, fault) => Math.max(most, fault._tag === "EchoesLate" ? fault.ms : 0), 0),
     settle:

@@ -19,6 +19,11 @@ const rounding = 5
 /** What the agent may repeat or lose when it goes on after a pause. */
 const resumeMs = 25
 
+/** Audio that is audible for so long was so when the caller began to speak: no backlog is told so late. */
+const longAudible = 2_000
+/** From the clear at the carrier to silence. */
+const silentMs = 60
+
 type SettledTurn = Extract<Extract<Command, { _tag: "Settled" }>["turn"], { speaker: "agent" }>
 
 /** One audio content of an item. Bytes, except where Ms is said; times in ms, -Infinity where it never happened. */
@@ -40,11 +45,11 @@ export interface Spoken {
   heardAt: number
   clearedAt: number
   clearGivenAt: number
-  /** Jitter of its cut that no party could know, ms. */
-  unknown: number
   toldAt: number
   /** What the model was told to be heard, ms; 0 where it was told to forget it. */
   toldMs: number
+  /** A clear was given, and the agent has not gone on since. */
+  isCut: boolean
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
@@ -54,6 +59,7 @@ interface Piece {
   readonly spoken: Spoken
   readonly from: number
   readonly resumes: boolean
+  readonly givenAt: number
   left: number
 }
 
@@ -63,7 +69,8 @@ export interface Books extends Rule {
   /** Until when the ear has heard the agent, and whether it hears it now. */
   readonly heardUntil: () => number
   readonly startedAt: () => number
-  readonly isAudible: () => boolean
+  /** Takes in what the ear heard since. */
+  readonly read: () => void
   /** Bytes heard in the whole call. */
   readonly heardBytes: () => number
 }
@@ -79,9 +86,15 @@ export const make = (on: Case): Books => {
   const outOfBand = new Set<string>()
   const pieces: Array<{ readonly list: Array<Piece | undefined>; first: number }> = []
   const cursor = { heard: 0, cleared: 0 }
+  const isImmediate = plan.agent.interruptAfterMs === 0 && plan.agent.backchannels === null && plan.agent.gate === null
+  let speaking = false
+  /** Our request that is not created yet; the one that the caller has spoken over, and its response. */
+  let requested: string | null = null
+  let doomed: string | null = null
+  const dead = new Set<string>()
+  let spokenToAt = Number.POSITIVE_INFINITY
   let order = 0
   let last: Spoken | undefined
-  let clearGivenAt = Number.NEGATIVE_INFINITY
   /** Items of a lower order were begun before the last clear. */
   let clearedBelow = 0
   let nextLook = 0
@@ -118,9 +131,9 @@ export const make = (on: Case): Books => {
         heardAt: Number.NEGATIVE_INFINITY,
         clearedAt: Number.NEGATIVE_INFINITY,
         clearGivenAt: Number.NEGATIVE_INFINITY,
-        unknown: 0,
         toldAt: Number.NEGATIVE_INFINITY,
         toldMs: 0,
+        isCut: false,
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
         settled: null
@@ -143,6 +156,9 @@ export const make = (on: Case): Books => {
     } else if (resumes && !(mayResume && one.order < clearedBelow && from < one.sent)) {
       found("heard in order", at, `byte ${from} of ${named(one)} is played after byte ${one.sent}`)
     }
+    if (dead.has(one.response) && plan.agent.turns === "machine") {
+      found("not spoken over", at, `${named(one)} is played, which was asked for before the caller spoke`)
+    }
     if (from + bytes > one.received) {
       found("truncated within", at, `${named(one)} is played to byte ${from + bytes} of ${one.received}`)
     }
@@ -150,7 +166,8 @@ export const make = (on: Case): Books => {
     one.sentAt = at
     one.pending += bytes
     pieces[command.stream] ??= { list: [], first: 0 }
-    pieces[command.stream]?.list.push({ spoken: one, from, resumes, left: bytes })
+    pieces[command.stream]?.list.push({ spoken: one, from, resumes, givenAt: at, left: bytes })
+    if (one.isCut) for (const other of open) if (other.order >= one.order) other.isCut = false
   }
 
   const pieceOf = (stream: number, message: number): Piece | undefined => {
@@ -169,6 +186,45 @@ export const make = (on: Case): Books => {
     if (gone < 32) return
     of.list.splice(0, gone)
     of.first += gone
+  }
+
+  /** The caller speaks, and the agent's policies have it silent then. */
+  const spokenTo = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>, at: number): void => {
+    if (!peers.isReady(event.session)) return
+    speaking = true
+    read()
+    if (!isImmediate || isProtected()) return
+    if (requested !== null) doomed = requested
+    if (at - startedAt > longAudible && heardUntil < at) spokenToAt = at
+  }
+
+  /** Some of what is under way may be protected: who says what stands in the settled turns, and is judged there. */
+  const isProtected = (): boolean =>
+    plan.agent.greetingProtected || plan.agent.tools.some(({ protectAnswer }) => protectAnswer)
+
+  const created = (event: Extract<Event, { _tag: "ModelResponseCreated" }>): void => {
+    if (!event.inConversation) {
+      outOfBand.add(event.response)
+      return
+    }
+    if (event.request === null || event.request !== requested) return
+    if (doomed === requested) dead.add(event.response)
+    requested = null
+  }
+
+  const asked = (command: Extract<Command, { _tag: "CreateResponse" }>, at: number): void => {
+    requested = command.request
+    if (speaking) found("not spoken over", at, `${command.request} is asked for while the caller speaks`)
+    if (plan.agent.turns === "model") return
+    read()
+    const untold = open.find(isLeft)
+    if (untold !== undefined) {
+      found(
+        "told first",
+        at,
+        `${command.request} is asked for before the model knows what was heard of ${named(untold)}`
+      )
+    }
   }
 
   const clipOf = (one: Spoken): Uint8Array | undefined => audioOf(on, one)?.clip
@@ -191,11 +247,20 @@ export const make = (on: Case): Books => {
       }
       const one = piece.spoken
       const place = piece.from + from
+      const silentBy = spokenToAt + bounds.toCarrier.most + bounds.quantum + silentMs
+      if (piece.givenAt < spokenToAt && until > silentBy && at < silentBy + longAudible) {
+        found(
+          "silent when spoken to",
+          at,
+          `${named(one)} is heard ${Math.round(until - spokenToAt)} ms after the caller spoke`
+        )
+        spokenToAt = Number.POSITIVE_INFINITY
+      }
       if (place !== one.heard) {
         const error = (place - one.heard) / bytesPerMs
-        if (piece.resumes && from === 0) resumed(one, at, error)
+        if (piece.resumes && from === 0) resumed(piece, at, error)
         else found("heard in order", at, `of ${named(one)} the ear heard byte ${place} after byte ${one.heard}`)
-      } else if (piece.resumes && from === 0) resumed(one, at, 0)
+      } else if (piece.resumes && from === 0) resumed(piece, at, 0)
       if (last !== undefined && one.order < last.order) {
         found("heard in order", at, `${named(one)} is heard after ${named(last)}, which was generated later`)
       }
@@ -214,10 +279,10 @@ export const make = (on: Case): Books => {
     }
   }
 
-  const resumed = (one: Spoken, at: number, errorMs: number): void => {
+  const resumed = ({ givenAt, spoken: one }: Piece, at: number, errorMs: number): void => {
     measures.resumeErrors.push(errorMs)
     measures.resumes++
-    if (Math.abs(errorMs) > resumeMs + one.unknown) {
+    if (Math.abs(errorMs) > resumeMs + unknownOf(one, givenAt)) {
       found("heard in order", at, `${named(one)} goes on ${Math.round(errorMs)} ms from where it stopped`)
     }
   }
@@ -232,7 +297,6 @@ export const make = (on: Case): Books => {
       if (piece === undefined) continue
       const one = piece.spoken
       one.clearedAt = clearedAt
-      one.clearGivenAt = clearGivenAt
       leave(stream, piece, payload.length)
     }
   }
@@ -264,16 +328,25 @@ export const make = (on: Case): Books => {
     }
   }
 
+  /** It was cut, by more than anybody could overlook, and the model does not know. */
+  const isLeft = (one: Spoken): boolean =>
+    one.isCut &&
+    one.toldAt === Number.NEGATIVE_INFINITY &&
+    (one.received - one.heard) / bytesPerMs > toleranceOf(one, Number.POSITIVE_INFINITY)
+
+  /** How exactly anybody could know where the ear stopped; `usedAt`: by when. */
+  const toleranceOf = (one: Spoken, usedAt = one.toldAt): number => bounds.frame + rounding + unknownOf(one, usedAt)
+
   /** The model was told before the echo of the clear came. */
   const isEstimated = (one: Spoken): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
 
   /** What no party could know of where the ear stopped, ms. */
-  const unknownOf = (one: Spoken): number => {
+  const unknownOf = (one: Spoken, usedAt = one.toldAt): number => {
     if (one.clearedAt === Number.NEGATIVE_INFINITY) return 0
     const cut = echoes.last(true, one.clearedAt)
     const anchor = echoes.last(false, one.clearedAt)
-    const late = cut === undefined || cut.arrivedAt > one.toldAt
+    const late = cut === undefined || cut.arrivedAt > usedAt
     const ofCut =
       cut === undefined || late
         ? Math.max(0, one.clearedAt - one.clearGivenAt - bounds.toCarrier.least)
@@ -289,6 +362,14 @@ export const make = (on: Case): Books => {
     for (let index = 0; index < open.length; index++) {
       const one = open[index]
       if (one === undefined) continue
+      if (one.pending === 0 && isLeft(one) && one.clearGivenAt + bounds.settle + bounds.frame < until) {
+        found(
+          "told in time",
+          world.now(),
+          `${named(one)} was cut, and the model does not know ${Math.round(until - one.clearGivenAt)} ms after`
+        )
+        one.isCut = false
+      }
       const isFinal = one.doneAt > Number.NEGATIVE_INFINITY && one.pending === 0
       if (!isFinal || lastChange(one) + bounds.settle > until) continue
       open.splice(index--, 1)
@@ -307,7 +388,7 @@ export const make = (on: Case): Books => {
     const believedMs = audio.isDeleted ? 0 : (keptMs ?? generatedMs)
     const isTold = audio.isDeleted || keptMs !== null
     const isCut = one.clearedAt > Number.NEGATIVE_INFINITY
-    const tolerance = bounds.frame + rounding + unknownOf(one)
+    const tolerance = toleranceOf(one)
     const off = Math.abs(believedMs - heardMs)
     if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
     if (heardMs === 0 && !isTold && generatedMs > 0) {
@@ -358,7 +439,7 @@ export const make = (on: Case): Books => {
     open,
     heardUntil: () => heardUntil,
     startedAt: () => startedAt,
-    isAudible: () => carrier.inPlay(world.now()) !== undefined,
+    read,
     heardBytes: () => heardBytes,
 
     event: (event, at) => {
@@ -368,9 +449,13 @@ export const make = (on: Case): Books => {
           return echoes.event(event, at)
         case "ModelAudio":
           return received(event, at)
-        case "ModelResponseCreated":
-          if (!event.inConversation) outOfBand.add(event.response)
+        case "ModelSpeechStarted":
+          return spokenTo(event, at)
+        case "ModelSpeechStopped":
+          speaking = false
           return
+        case "ModelResponseCreated":
+          return created(event)
         case "ModelResponseDone":
           for (const one of open) {
             if (one.response !== event.response || one.session !== event.session) continue
@@ -387,9 +472,14 @@ export const make = (on: Case): Books => {
         case "PlayAudio":
           return played(command, at)
         case "Clear":
-          clearGivenAt = at
           clearedBelow = order
+          for (const one of open) {
+            one.isCut = true
+            one.clearGivenAt = at
+          }
           return
+        case "CreateResponse":
+          return asked(command, at)
         case "CancelResponse":
           for (const one of open) {
             if (command.response === null || one.response === command.response) one.isCancelled = true

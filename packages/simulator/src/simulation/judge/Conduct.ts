@@ -1,0 +1,210 @@
+/**
+ * How the agent behaves towards the caller and the model, besides what is heard: it greets once, tells what was keyed,
+ * asks a few times, and ends for a reason, after its goodbye, within its time.
+ */
+
+import type { Command, Event } from "@offhook/core"
+import type { Case, Rule } from "./Case.ts"
+import type { Books } from "./Spoken.ts"
+
+/** Codes after which no session goes on (protocols.md E.9). */
+const fatal: ReadonlySet<string> = new Set([
+  "account_deactivated",
+  "beta_api_shape_disabled",
+  "billing_hard_limit_reached",
+  "insufficient_quota",
+  "invalid_api_key",
+  "invalid_intent",
+  "model_not_found",
+  "session_expired"
+])
+
+/** Failures of a model that may be given up. */
+const attempts = 3
+const requestsInARow = 12
+const keysMs = 10_000
+const hangUpMs = 15_000
+const goodbyeMs = 15_000
+const deadLegMs = 65_000
+const readyMs = 10_000
+/** What may come late at the end of a goodbye. */
+const marginMs = 2_000
+
+export const make = (on: Case, books: Books): Rule => {
+  const { found, peers, plan, world } = on
+  let nextLook = 0
+  let speaking = false
+  let failures = 0
+  let isFatal = false
+  let requests = 0
+  let greetings = 0
+  let greeting: "due" | "none" | "over" = "none"
+  let wantsMore = false
+  let keyed = ""
+  let keyedAt = 0
+  let told = ""
+  const wrong = new Set<number>()
+  const endCalls = new Set<string>()
+  let goodbyeAt = Number.POSITIVE_INFINITY
+  let requestedEnd = false
+  let carrierAt = Number.NEGATIVE_INFINITY
+  let busyAt = 0
+  let connectedAt = 0
+
+  const failed = (code: string | null): void => {
+    failures++
+    if (code !== null && fatal.has(code)) isFatal = true
+  }
+
+  const done = (event: Extract<Event, { _tag: "ModelResponseDone" }>, at: number): void => {
+    busyAt = at
+    if (event.status === "failed") failed(event.error?.code ?? null)
+    else if (event.status !== "incomplete") {
+      requests = 0
+      failures = 0
+    }
+  }
+
+  const ended = (outcome: string, at: number): void => {
+    if (outcome !== "model lost" && outcome !== "model refused") return
+    const isReady = (peers.sessions.at(-1)?.readyAt ?? Number.POSITIVE_INFINITY) <= at
+    const isLate = !isReady && at - connectedAt >= readyMs - 1
+    const isLost = peers.sessions.some(({ endedBy }) => endedBy === "model")
+    if (isFatal || isLost || isLate || failures >= attempts || (failures > 0 && !isReady)) return
+    found("ends for a reason", at, `"${outcome}", and nothing of it was seen but ${failures} failures`)
+  }
+
+  const hungUp = (at: number): void => {
+    if (requestedEnd || goodbyeAt === Number.POSITIVE_INFINITY) return
+    books.read()
+    if (speaking && isImmediate) found("goodbye is heard", at, "it hangs up while the caller speaks")
+    for (const one of books.open) {
+      const enough = one.sentAt + one.sent / 8 + marginMs
+      if (one.pending > 0 && !one.isCut && at < enough) {
+        found("goodbye is heard", at, `it hangs up ${one.pending / 8} ms before the end of ${one.item}`)
+      }
+    }
+  }
+
+  const isImmediate = plan.agent.interruptAfterMs === 0 && plan.agent.backchannels === null && plan.agent.gate === null
+
+  const look = (at: number): void => {
+    const isLive = peers.endingAt === Number.POSITIVE_INFINITY
+    if (!isLive) return
+    if (
+      told.length < keyed.length &&
+      at - Math.max(keyedAt, busyAt) > keysMs &&
+      peers.isReady(peers.sessions.length - 1)
+    ) {
+      found("keys are told", at, `"${keyed}" was keyed, "${told}" was told`)
+      told = keyed
+    }
+    const quietAt = Math.max(books.heardUntil(), busyAt)
+    if (at - Math.max(goodbyeAt, quietAt) > hangUpMs && !speaking && world.carrier.inPlay(at) === undefined) {
+      found("goodbye is heard", at, "it said goodbye and does not hang up")
+      goodbyeAt = Number.POSITIVE_INFINITY
+    }
+    const begun = world.admittedAt() ?? 0
+    if (at - begun - plan.agent.maxCallMs > goodbyeMs && at - quietAt > goodbyeMs && !peers.isOver) {
+      found("within its length", at, `it lasts ${Math.round((at - begun) / 1_000)} s`)
+    }
+    if (peers.isStreaming() && at - carrierAt > deadLegMs) {
+      found("dead leg ends", at, `nothing came from the carrier for ${Math.round((at - carrierAt) / 1_000)} s`)
+    }
+  }
+
+  return {
+    event: (event, at) => {
+      if ("stream" in event) carrierAt = at
+      switch (event._tag) {
+        case "CarrierKeyed":
+          if (!peers.isStreaming()) return
+          // `#` ends an entry and is told only where it stands alone.
+          if (!/^[0-9*A-D]$/.test(event.digit)) return
+          keyed += event.digit
+          keyedAt = at
+          return
+        case "ModelSpeechStarted":
+          speaking = true
+          requests = 0
+          goodbyeAt = Number.POSITIVE_INFINITY
+          return
+        case "ModelSpeechStopped":
+          speaking = false
+          return
+        case "ModelSessionUpdated":
+          if (event.output !== null && event.output.type !== "audio/pcmu") wrong.add(event.session)
+          if (event.input !== null && event.input.type !== "audio/pcmu") wrong.add(event.session)
+          return
+        case "ModelToolCalled":
+          if (event.name === "end_call" && plan.agent.endCall) endCalls.add(event.call)
+          return
+        case "ModelResponseCreated":
+          if (!event.inConversation) return
+          busyAt = at
+          if (greeting === "due") greeting = "over"
+          return
+        case "ModelResponseDone":
+          return done(event, at)
+        case "ModelErred":
+          return failed(event.error.code)
+        case "EndRequested":
+          requestedEnd = true
+          return
+      }
+    },
+
+    command: (command: Command, at) => {
+      switch (command._tag) {
+        case "ConnectModel":
+          connectedAt = at
+          return
+        case "ForwardAudio":
+        case "PlayAudio":
+          if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
+          return
+        case "AddText":
+          if (command.role === "user") {
+            wantsMore = true
+            told += (/keyed ((?:[0-9*A-D] ?)+)/.exec(command.text)?.[1] ?? "").replaceAll(" ", "")
+            if (!keyed.startsWith(told)) found("keys are told", at, `"${keyed}" was keyed, "${told}" was told`)
+            if (told.length === keyed.length) {
+              told = ""
+              keyed = ""
+            }
+          } else if (command.item === "greeting") {
+            greetings++
+            greeting = "due"
+            if (greetings > 1) found("greets once", at, "it is asked to greet twice")
+          }
+          return
+        case "CreateResponse":
+          requests++
+          if (requests === requestsInARow + 1) found("retries are few", at, `${requests} requests in a row`)
+          if (greeting === "over" && greetings > 0 && !wantsMore && command.request === "r1") {
+            found("greets once", at, `${command.request} is asked for after the model has spoken`)
+          }
+          return
+        case "AnswerTool":
+          wantsMore = true
+          busyAt = at
+          if (endCalls.delete(command.call) && !command.output.includes('"error"')) goodbyeAt = at
+          return
+        case "Note":
+          if (command.note.what === "model unanswered") failed(null)
+          if (command.note.what !== "underrun") wantsMore = true
+          return
+        case "HangUp":
+          return hungUp(at)
+        case "Ended":
+          return ended(command.summary.outcome, at)
+      }
+    },
+
+    stepped: (at) => {
+      if (at < nextLook) return
+      nextLook = at + 500
+      look(at)
+    }
+  }
+}
