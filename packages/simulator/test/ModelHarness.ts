@@ -96,7 +96,7 @@ export const open = (
     for (const output of model.handle(input)) {
       outputs.push(output)
       if (output._tag === "SendAudio") events.push(delta(output))
-      else if (output._tag === "SendText") events.push(JSON.parse(output.text) as ServerEvent.ServerEvent)
+      else if (output._tag === "SendText" && isEvent(output)) events.push(JSON.parse(output.text))
       else continue
       times.push(output.at)
     }
@@ -141,6 +141,10 @@ export const open = (
     lastError: () => of("error").at(-1)!.error
   }
 }
+
+/** A frame of a fault may be none. */
+const isEvent = ({ text, binary }: Extract<SimModel.Output, { readonly _tag: "SendText" }>): boolean =>
+  binary !== true && text.startsWith("{") && text.endsWith("}")
 
 /** What the direct lane leaves out; the event's id is not told there. */
 const delta = (output: Extract<SimModel.Output, { readonly _tag: "SendAudio" }>): ServerEvent.ServerEvent => ({
