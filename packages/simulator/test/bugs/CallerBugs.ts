@@ -30,14 +30,14 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["caller heard once"]
   },
   {
-    id: "overflow-not-told",
-    sentence: "When the model takes too long, the caller's first words are lost and nobody is told.",
-    seen: "a bounded buffer whose overflow is silent",
+    id: "backlog-too-short",
+    sentence: "Of what the caller said before the model was ready, it hears only the last second.",
+    seen: "pain 13; a buffer for the usual case",
     patches: [
       {
-        file: "call/ModelEvents.ts",
-        find: "  if (call.caller.lostBytes > 0) {",
-        replace: "  if (call.caller.lostBytes < 0) {"
+        file: "call/CallerAudio.ts",
+        find: "  while (waitingBytes > Limits.waitingBytes) {",
+        replace: "  while (waitingBytes > 1_000 * Limits.bytesPerMs) {"
       }
     ],
     by: ["caller heard once"]
@@ -80,7 +80,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "      state.caller.aheadMs < 0 &&\n"
       }
     ],
-    by: ["turn answered"]
+    by: ["turn answered", "no dead air"]
   },
   {
     id: "speech-gap-filled-twice",
@@ -106,7 +106,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
-    by: []
+    by: ["old speech cuts nothing"]
   },
   {
     id: "onset-by-arrival",
@@ -119,7 +119,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  const onset = now(call).at\n"
       }
     ],
-    by: []
+    by: ["old speech cuts nothing"]
   },
   {
     id: "keys-before-the-model",
@@ -132,6 +132,6 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
-    by: ["turn answered"]
+    by: ["keys are told", "turn answered"]
   }
 ]

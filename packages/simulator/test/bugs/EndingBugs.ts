@@ -89,7 +89,7 @@ export const list: ReadonlyArray<KnownBug> = [
           '      carrier.status === "closed" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,\n'
       }
     ],
-    by: ["dead leg"]
+    by: ["dead leg ends"]
   },
   {
     id: "call-length-ignored",

@@ -139,11 +139,6 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "  cut.silentAt ?? Math.max(now.at, cut.clearedAt + roundTripOf(ledger))",
-        replace: "  cut.clearedAt"
-      },
-      {
-        file: "Ledger.ts",
         find: "    : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))\n",
         replace: "    : Playback.positionExpected(cut, cut.clearedAt)\n"
       },
@@ -189,7 +184,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
-    by: ["believed is heard"]
+    by: ["believed is heard", "told in time"]
   },
   {
     id: "queued-item-not-deleted",
@@ -218,7 +213,7 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "The model stops, but what the carrier has buffered is played to its end.",
     seen: "pain 3: openai-agents-js#1173, pipecat#366",
     patches: [{ file: "Ledger.ts", find: '    out.push({ _tag: "Clear", stream })\n', replace: "" }],
-    by: ["believed is heard", "nothing stale", "settled is heard"]
+    by: ["believed is heard", "nothing stale", "silent when spoken to", "settled is heard"]
   },
   {
     id: "interrupted-only-while-generating",
@@ -228,10 +223,12 @@ export const list: ReadonlyArray<KnownBug> = [
       {
         file: "call/Interruption.ts",
         find: "  if (Ledger.isEmpty(call.ledger, now(call))) return\n",
-        replace: '  if (call.slot._tag !== "Cancelling" || Ledger.isEmpty(call.ledger, now(call))) return\n'
+        replace: `  if (pause === null && call.slot._tag !== "Cancelling") return
+  if (Ledger.isEmpty(call.ledger, now(call))) return
+`
       }
     ],
-    by: ["interruption takes effect"]
+    by: ["silent when spoken to"]
   },
   {
     id: "clear-without-a-deadline",
@@ -244,7 +241,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "    due: () => null,\n"
       }
     ],
-    by: ["turn answered", "no dead air", "believed is heard"]
+    by: ["told in time", "turn answered", "no dead air"]
   },
   {
     id: "truncation-held-too-long",
@@ -257,17 +254,21 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "      due: null\n"
       }
     ],
-    by: ["believed is heard"]
+    by: ["told in time"]
   },
   {
     id: "settled-by-arrival",
-    sentence: "The transcript is in the order in which items became known, not in that of the conversation.",
+    sentence: "The transcript is in the order in which texts arrive, so an answer stands before its question.",
     seen: "pain 8: openai-agents-js#106, livekit/agents-js#28",
     patches: [
       {
         file: "Transcript.ts",
-        find: "  const predecessor = t.waiting.findIndex((other) => item.previous !== null && follows(item, other))\n  const successor = t.waiting.findIndex((other) => follows(other, item))\n",
-        replace: "  const predecessor = -1\n  const successor = -1\n"
+        find: "export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcript => {\n",
+        replace: `export const settle = (before: Transcript, at: Millis, out: Array<Command>): Transcript => {
+  const isFinal = (item: Item) => dueAt(item, before.waiting.length) <= at
+  const waiting = [...before.waiting.filter(isFinal), ...before.waiting.filter((item) => !isFinal(item))]
+  const t = { ...before, waiting }
+`
       }
     ],
     by: ["settled once"]

@@ -1,3 +1,4 @@
+import type { Invariants } from "@offhook/simulator"
 import type { Patch } from "./PatchedCore.ts"
 
 /** A mistake that a phone agent can make, as a change of the core's sources. */
@@ -9,5 +10,5 @@ export interface KnownBug {
   readonly seen: string
   readonly patches: ReadonlyArray<Patch>
   /** The sentences that are not true of a call with this bug; any of them may be what finds it. */
-  readonly by: ReadonlyArray<string>
+  readonly by: ReadonlyArray<Invariants.Invariant>
 }

@@ -101,7 +101,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "Limits.retryMs"
       }
     ],
-    by: ["bounded retries"]
+    by: ["retries are few"]
   },
   {
     id: "failed-response-not-retried",
