@@ -100,11 +100,11 @@ const deadlines = ({ deadlines, limits: l }) => {
   /** @type {Readonly<Record<string, readonly [due: string, then: string]>>} */
   const told = {
     "clear not echoed": [
-      `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the clear (model turns with \`server_vad\`), else ${ms(l["cutWaitMs"])}`,
+      `\`silenceDurationMs\` − ${ms(l["cutBeforeAnswerMs"])} after the clear (model turns with \`server_vad\`), else twice the round trip, ${ms(l["cutWaitMs"])} to ${ms(l["cutWaitMostMs"])}`,
       "the place of the cut is estimated, and that is noted"
     ],
     pause: [
-      `${ms(l["decideMs"])} after a sound made the agent pause; decided, ${ms(l["cutWaitMs"])} after it for the mark`,
+      `${ms(l["decideMs"])} after a sound made the agent pause; decided, no earlier than its mark is back, ${ms(l["cutWaitMostMs"])} at most`,
       "it was speech, an interruption; the place is estimated, and the agent goes on"
     ],
     "truncation held": [`${ms(l["holdMs"])} after the cut`, "the model is told, though its response is not done"],

@@ -403,6 +403,12 @@ export const notAfter = (ledger: Ledger, latest: number): Ledger => {
   }
 }
 
+/** How long the probe of a clear is worth waiting for, ms. */
+export const echoWaitMs = ({ roundTrip }: Ledger): number =>
+  roundTrip === null
+    ? Limits.cutWaitMostMs
+    : Math.max(Limits.cutWaitMs, Math.min(Limits.cutWaitMostMs, Math.ceil(2 * roundTrip)))
+
 /** When the ear went silent, of the last clear whose probe is back and that is not settled. */
 export const silence = ({ cuts }: Ledger): Moment | null =>
   cuts.reduce<Moment | null>((last, { silent }) => silent ?? last, null)

@@ -45,6 +45,9 @@ export const cutBeforeAnswerMs = 100
 /** Where the model's own silence window is not known (semantic detection), or we create the response ourselves. */
 export const cutWaitMs = 400
 
+/** Twice the measured round trip where that is longer, or none was measured; nothing forces an estimate before. */
+export const cutWaitMostMs = 1_500
+
 /**
  * Between two frames an echo has its place to half a frame and the clock's rounding. One that stands less firmly waits
  * for the next frame, or for as long as tells a late one from none (protocols.md B.4).

@@ -38,6 +38,7 @@ export const audio = (call: Draft, event: CarrierAudio): void => {
   if (event.timestamp >= (before.end ?? 0)) {
     call.ledger = Ledger.notAfter(call.ledger, event.timestamp + ms)
     Interruption.framed(call)
+    Pause.framed(call)
   }
   if (call.model.status === "closed") return
   const session = call.model.status === "ready" ? call.model.session : null

@@ -76,6 +76,6 @@ const settleCut = (call: Draft, when: Moment, atOnce: boolean): void => {
 
 const cutWaitMs = (call: Draft): number => {
   const { detection, turns } = call.config.agent
-  if (turns === "machine" || detection.type !== "server_vad") return Limits.cutWaitMs
+  if (turns === "machine" || detection.type !== "server_vad") return Ledger.echoWaitMs(call.ledger)
   return Math.max(0, detection.silenceDurationMs - Limits.cutBeforeAnswerMs)
 }

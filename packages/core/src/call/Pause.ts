@@ -8,7 +8,8 @@
  * an interruption from its beginning on (call/Interruption).
  *
  * Invariants
- * 1. A pause lasts `Limits.decideMs` at most, and then `Limits.cutWaitMs` from its beginning for the mark.
+ * 1. A pause lasts `Limits.decideMs` at most, and where its mark is not back then, `Ledger.echoWaitMs` for it,
+ *    or less for the frame behind it.
  * 2. While it lasts no response is created, no item settles, and the line does not close. What ends the call ends it.
  * 3. Resumed, no byte is lost or heard twice but for the error of the mark's place.
  */
@@ -36,15 +37,32 @@ export const begin = (call: Draft): void => {
 export const echoed = (call: Draft, when: Moment): void => {
   if (call.pause === null) return
   call.pause = { ...call.pause, silentAt: when.at }
-  if (call.pause.goesOn) resume(call)
+  if (call.pause.goesOn) resumeFrom(call, when)
+}
+
+/** A frame came: what came back before it has its place. */
+export const framed = (call: Draft): void => {
+  if (call.pause?.goesOn === true && call.pause.silentAt !== null) resume(call)
 }
 
 /** It was no speech. */
 export const goOn = (call: Draft): void => {
-  if (call.pause === null) return
-  const due = call.pause.since + Limits.cutWaitMs
-  if (call.pause.silentAt !== null || due <= call.at) return resume(call)
-  call.pause = { ...call.pause, goesOn: true, due }
+  if (call.pause === null || call.pause.goesOn) return
+  const silence = Ledger.silence(call.ledger)
+  call.pause = {
+    ...call.pause,
+    goesOn: true,
+    due: call.pause.since + Math.max(Limits.decideMs, Ledger.echoWaitMs(call.ledger))
+  }
+  if (silence !== null) return resumeFrom(call, silence)
+  if (call.pause.due <= call.at) resume(call)
+}
+
+/** The mark's place may be told more closely by the next frame (call/Interruption). */
+const resumeFrom = (call: Draft, when: Moment): void => {
+  if (call.pause === null || when.uncertainty <= Limits.echoUncertainMs) return resume(call)
+  call.pause = { ...call.pause, due: Math.min(call.pause.due, call.at + Limits.nextFrameMs) }
+  if (call.pause.due <= call.at) resume(call)
 }
 
 /** The agent goes on at once; the wait for the end of a goodbye is longer by the pause. */
