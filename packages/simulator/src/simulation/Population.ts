@@ -45,7 +45,11 @@ export const plan = (seed: string, index: number, options: Options = {}): Plan =
     ...(longMs === null ? ordinary(random, agent) : long(random, agent, longMs)),
     tools: Answers.tools(random.split("tools")),
     network: Lines.network(random.split("lines"), kind),
-    carrier: Lines.carrier(random.split("carrier"), kind),
+    carrier: Lines.carrier(
+      random.split("carrier"),
+      kind,
+      longMs === null && chance(random.split("echo"), agent.gate === null ? 0.03 : 0.4)
+    ),
     model: { ...Answers.model(random.split("model")), ...(longMs === null ? {} : { limitMs: longMs + 2 * marginMs }) },
     host: random.split("host").next() < 0.75 ? {} : { rest: false },
     faults: { carrier: Troubles.echoes(random.split("echoes")), model: [], network: [] }

@@ -88,8 +88,8 @@ const say = (random: Random.Random): Part => ({
       "agent-short-answer"
     ]),
     ms: weighted(random, [
-      [60, random.integer(400, 2_400)],
-      [25, random.integer(2_400, 5_000)],
+      [60, random.integer(400, 2_000)],
+      [20, random.integer(2_000, 4_500)],
       [8, random.integer(60, 400)],
       [4, random.integer(5_000, 12_000)],
       [0.5, spread(random, 12_000, 120_000)]

@@ -67,7 +67,7 @@ const exchange = (random: Random.Random): ReadonlyArray<Step> =>
   ])()
 
 const answering = (random: Random.Random): Caller.When =>
-  Caller.agentSilent(spread(random, 20, 1_500), random.integer(2_500, 6_000))
+  Caller.agentSilent(spread(random, 20, 1_500), random.integer(2_000, 5_000))
 
 /** Anywhere in what the agent says: at its very start, in its middle, near its end. */
 const interrupting = (random: Random.Random): Caller.When =>

@@ -1,4 +1,6 @@
 /** Where the call is made: the lines between the host and its peers, and the caller's own. */
+import type { Impairments } from "../../CarrierStream.ts"
+import type * as Echo from "../../Echo.ts"
 import type * as Line from "../../Line.ts"
 import type * as Random from "../../Random.ts"
 import type { Carrier, Plan } from "../Plan.ts"
@@ -49,16 +51,32 @@ const direction = (random: Random.Random, { delay, jitter, stallMs, stalling }: 
     : {})
 })
 
-export const carrier = (random: Random.Random, kind: Kind): Carrier => ({
-  clockOffset: random.integer(0, 1_000),
-  driftPpm: random.integer(-100, 100),
-  ...(chance(random, 0.3) ? { withoutStop: true } : {}),
-  ...(chance(random, 0.2) ? { playoutQuantum: 20 } : {}),
-  ...microphone(random.split("microphone"), kind)
+/**
+ * `echoes`: the caller's telephone is one whose loudspeaker its microphone hears. An agent without a gate then listens to
+ * itself, and for ever where nobody hangs up.
+ */
+export const carrier = (random: Random.Random, kind: Kind, echoes: boolean): Carrier => {
+  const { impairments, noise } = microphone(random.split("microphone"), kind)
+  const echo = echoes ? { echo: loudspeaker(random.split("loudspeaker")) } : {}
+  const patience = echoes ? { patience: random.split("patience").integer(5_000, 30_000) } : {}
+  return {
+    clockOffset: random.integer(0, 1_000),
+    driftPpm: random.integer(-100, 100),
+    ...(chance(random, 0.3) ? { withoutStop: true } : {}),
+    ...(chance(random, 0.2) ? { playoutQuantum: 20 } : {}),
+    noise,
+    ...patience,
+    ...(impairments === undefined && !echoes ? {} : { impairments: { ...impairments, ...echo } })
+  }
+}
+
+const loudspeaker = (random: Random.Random): Echo.Options => ({
+  delayMs: random.integer(40, 300),
+  fainter: random.integer(6, 30)
 })
 
 /** What becomes of the caller's audio before it is sent. Noise lets a judge tell every frame from silence filled in. */
-const microphone = (random: Random.Random, kind: Kind): Carrier => {
+const microphone = (random: Random.Random, kind: Kind): { noise: boolean; impairments?: Impairments } => {
   if (chance(random, 0.12)) return { noise: true, impairments: { silenceSuppression: true } }
   const gaps = { good: 0, mobile: random.integer(0, 2), poor: random.integer(1, 6) }[kind]
   if (gaps === 0) return { noise: chance(random, 0.5) }
