@@ -10,14 +10,19 @@
 
 import type { Agent, Config } from "./Agent.ts"
 import * as Call from "./Call.ts"
+import type { Note, NoteCode } from "./Command.ts"
 import type { Event } from "./Event.ts"
 import * as Recording from "./Recording.ts"
 import type { Machine } from "./Replay.ts"
 
 /** Commands by what a person would call them. */
 export interface Counts {
-  /** `Clear`: the agent was cut off. */
+  /** `Clear`: the agent was cut off. Not where it only paused, and went on. */
   readonly interruptions: number
+  /** The agent paused at a sound, and went on. */
+  readonly pauses: number
+  /** Sounds of the caller that interrupted nothing, while the agent was at work. */
+  readonly ignored: number
   /** `CreateResponse`: asked for by the machine; those of the model's own turn detection are events. */
   readonly responses: number
   readonly cancellations: number
@@ -139,6 +144,8 @@ const changed = (recorded: Counts, whatIf: Counts): ReadonlyArray<string> =>
 const counter = () => {
   const counts = {
     interruptions: 0,
+    pauses: 0,
+    ignored: 0,
     responses: 0,
     cancellations: 0,
     truncations: 0,
@@ -148,12 +155,21 @@ const counter = () => {
   }
   return {
     counts,
-    add: ({ c }: Recording.Witness) => {
+    add: (witness: Recording.Witness) => {
+      const { c } = witness
+      if (isNote(witness, "interruption ignored")) counts.ignored++
+      if (isNote(witness, "playback resumed")) {
+        counts.pauses++
+        counts.interruptions--
+      }
       const key = Object.hasOwn(counted, c) ? counted[c] : undefined
       if (key !== undefined) counts[key]++
     }
   }
 }
+
+const isNote = ({ c, note }: Recording.Witness, what: NoteCode): boolean =>
+  c === "Note" && (note as Note | undefined)?.what === what
 
 const isHeardByModel = ({ c }: Recording.Witness): boolean => heardByModel.includes(c)
 
@@ -180,6 +196,8 @@ const counted: Readonly<Record<string, keyof Counts>> = {
 
 const names: { readonly [K in keyof Counts]: readonly [string, string] } = {
   interruptions: ["interruption", "interruptions"],
+  pauses: ["pause", "pauses"],
+  ignored: ["ignored sound", "ignored sounds"],
   responses: ["requested response", "requested responses"],
   cancellations: ["cancelled response", "cancelled responses"],
   truncations: ["truncation", "truncations"],

@@ -7,6 +7,8 @@ const recording = Recording.parse(recorded(story()))
 
 const none = {
   interruptions: 0,
+  pauses: 0,
+  ignored: 0,
   responses: 1,
   cancellations: 0,
   truncations: 0,
@@ -78,6 +80,21 @@ describe("another agent", () => {
       WhatIf.describe(report),
       "Over the whole call there would have been 0 interruptions instead of 1."
     )
+  })
+
+  it("a pause after which the agent went on is no interruption; what was ignored is counted", () => {
+    const pausing = {
+      ...machine,
+      step: ((state, event) => {
+        const [next, commands] = machine.step(state, event)
+        const notes = (["interruption ignored", "playback resumed"] as const).map(
+          (what) => ({ _tag: "Note", note: { what, detail: "" } }) as const
+        )
+        return [next, commands.some(({ _tag }) => _tag === "Clear") ? [...commands, ...notes] : commands]
+      }) as typeof machine.step
+    }
+    const { recorded, whatIf } = WhatIf.run(recording, config.agent, pausing)
+    assert.deepStrictEqual(whatIf, { ...recorded, interruptions: 0, pauses: 1, ignored: 1 })
   })
 
   it("with other settings for the model is told apart", () => {

@@ -38,6 +38,8 @@ const columns: ReadonlyArray<readonly [Key, title: string]> = [
 
 const titles: Readonly<Record<Key, string>> = {
   interruptions: "interruptions",
+  pauses: "pauses",
+  ignored: "ignored sounds",
   responses: "requested responses",
   cancellations: "cancelled responses",
   truncations: "truncations",

@@ -40,7 +40,8 @@ const settled = (generatedMs: number, heardMs: number, heard: string): Command =
     generatedMs,
     sentMs: generatedMs,
     heardMs,
-    interrupted: true
+    interrupted: true,
+    protected: false
   }
 })
 

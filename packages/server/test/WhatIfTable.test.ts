@@ -4,6 +4,8 @@ import * as WhatIfTable from "../src/WhatIfTable.ts"
 
 const none: WhatIf.Counts = {
   interruptions: 0,
+  pauses: 0,
+  ignored: 0,
   responses: 0,
   cancellations: 0,
   truncations: 0,

@@ -50,7 +50,7 @@ const played = (commands: ReadonlyArray<Command>) =>
 
 const range = (commands: ReadonlyArray<Command>): ReadonlyArray<number> =>
   Scene.only(commands, "PlayAudio").flatMap(({ payload }) =>
-    typeof payload === "string" ? [...Buffer.from(payload, "base64")] : [...payload]
+    typeof payload === "string" ? [...atob(payload)].map((byte) => byte.charCodeAt(0)) : [...payload]
   )
 
 const resumedAt = (commands: ReadonlyArray<Command>): number => Scene.only(commands, "PlayAudio")[0]?.from ?? -1
