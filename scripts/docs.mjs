@@ -17,11 +17,18 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {Schema} agentSchema AgentFile.jsonSchema
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
+ * @property {Readonly<Record<string, { readonly sentence: string, readonly tolerance: string | null, readonly isSafety: boolean }>>} invariants Invariants.rules
  * @property {(path: string) => string} read a file of the repository
  * @property {(folder: string) => ReadonlyArray<string>} list names of the files in a folder of the repository
  */
 
-export const documents = ["README.md", "docs/ARCHITECTURE.md", "docs/RECORDING.md", "docs/decisions/README.md"]
+export const documents = [
+  "README.md",
+  "docs/ARCHITECTURE.md",
+  "docs/RECORDING.md",
+  "docs/SIMULATION.md",
+  "docs/decisions/README.md"
+]
 
 const BLOCK = /(<!-- docs: ([^>]+?) -->\n)[\s\S]*?(<!-- \/docs -->)/g
 
@@ -48,6 +55,8 @@ const made = (name, sources) => {
       return agent(sources.agentSchema)
     case "deadlines":
       return deadlines(sources)
+    case "invariants":
+      return invariants(sources.invariants)
     case "decisions":
       return decisions(sources)
     case "quote":
@@ -161,6 +170,17 @@ const deadlines = ({ deadlines, limits: l }) => {
   )
 }
 
+/** @param {Sources["invariants"]} rules */
+const invariants = (rules) =>
+  table(
+    ["", "what must be true", "how exactly"],
+    Object.entries(rules).map(([name, { isSafety, sentence, tolerance }]) => [
+      isSafety ? `**${name}**` : name,
+      sentence,
+      tolerance ?? ""
+    ])
+  )
+
 /** @param {Sources} sources */
 const decisions = ({ list, read }) =>
   list("docs/decisions")
@@ -223,6 +243,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     agentSchema: AgentFile.jsonSchema,
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
+    invariants: (await built("simulator/dist/index.js")).Invariants.rules,
     read,
     list
   }

@@ -48,6 +48,19 @@ describe("the README's commands", () => {
     })
   }
 
+  it("npm run simulate -- …: it ends with what callers experienced, what broke, and the seed", {
+    timeout: 300_000
+  }, async () => {
+    const command = readme.match(/^npm run simulate -- .+$/m)?.[0] ?? "false"
+    const { output, status } = await run("sh", ["-c", `${command} --seed README`], root)
+    assert.strictEqual(status, 0, output)
+    for (const row of [...readme.matchAll(/^ {2}(first word|answers|silence|cut off|dead air|turns|ended) /gm)]) {
+      assert.match(output, new RegExp(`^ {2}${row[1]} +\\d`, "m"))
+    }
+    assert.match(output, /^ {2}Nothing: \d+ sentences held in each of 200 calls\.$/m)
+    assert.match(output, /^ {2}seed {7}README$/m)
+  })
+
   it("EXACTNESS_SEEDS=6 npm test …: the README's figures are those of this version", { timeout: 180_000 }, async () => {
     const command = readme.match(/^EXACTNESS_SEEDS=6 npm test .+$/m)?.[0] ?? "false"
     const { output, status } = await run("sh", ["-c", command], root)

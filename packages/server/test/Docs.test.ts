@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { AgentFile, AppConfig } from "@offhook/adapters"
+import { Invariants } from "@offhook/simulator"
 import * as Deadlines from "../../core/src/call/Deadlines.ts"
 import * as Limits from "../../core/src/Limits.ts"
 
@@ -43,6 +44,7 @@ describe("what is made from the code", () => {
       agentSchema: AgentFile.jsonSchema,
       deadlines: Deadlines.table,
       limits: Limits,
+      invariants: Invariants.rules,
       read,
       list: (folder: string) => readdirSync(join(root, folder))
     }
@@ -170,6 +172,10 @@ const commands: Readonly<Record<string, { readonly by: string; readonly as: stri
   "npm run replay -- --what-if examples/eager.json packages/core/test/calls/machine-owns-the-turns.jsonl": {
     by: "packages/server/test/Docs.live.test.ts",
     as: "npm run replay -- "
+  },
+  "npm run simulate -- --agent examples/agent.json --calls 200": {
+    by: "packages/server/test/Docs.live.test.ts",
+    as: "npm run simulate -- "
   },
   "EXACTNESS_SEEDS=6 npm test -- --project simulator test/Exactness": {
     by: "packages/server/test/Docs.live.test.ts",
