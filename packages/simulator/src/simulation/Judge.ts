@@ -89,7 +89,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
   const begin = (at: number): void => {
     if (begun) return
     begun = true
-    given(world.first, at)
+    given(world.first, world.admittedAt() ?? at)
   }
 
   return {

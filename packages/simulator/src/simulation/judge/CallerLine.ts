@@ -120,7 +120,7 @@ export const make = (on: Case): Rule => {
       const received = world.models.at(-1)?.received.length() ?? 0
       const rest = received - position
       const due = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
-      if (frame !== undefined && frame.at < due) {
+      if (frame !== undefined && Math.max(frame.at, session.readyAt) < due) {
         found(
           "caller heard once",
           at,

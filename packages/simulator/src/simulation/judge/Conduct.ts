@@ -24,6 +24,8 @@ const attempts = 3
 const requestsInARow = 12
 const keysMs = 10_000
 const hangUpMs = 15_000
+/** From the caller's mouth to us, and the model's rounding of an onset. */
+const lateMs = 300
 const goodbyeMs = 15_000
 const deadLegMs = 65_000
 const readyMs = 10_000
@@ -32,10 +34,13 @@ const marginMs = 2_000
 
 export const make = (on: Case, books: Books): Rule => {
   const { found, peers, plan, world } = on
+  const { detection } = plan.agent
+  const padding = detection.type === "server_vad" ? detection.prefixPaddingMs : 300
   let nextLook = 0
   let speaking = false
   let failures = 0
   let isFatal = false
+  let isRefused = false
   let requests = 0
   let greetings = 0
   let greeting: "due" | "none" | "over" = "none"
@@ -47,6 +52,11 @@ export const make = (on: Case, books: Books): Rule => {
   const endCalls = new Set<string>()
   let goodbyeAt = Number.POSITIVE_INFINITY
   let requestedEnd = false
+  /** Bytes of the caller that the model was told late, and whether they are being told. */
+  let backlogEnd = 0
+  let isFlushing = false
+  /** When the speech under way was begun, where the model learned of it from the backlog. */
+  let spokenAt: number | null = null
   let carrierAt = Number.NEGATIVE_INFINITY
   let busyAt = 0
   let connectedAt = 0
@@ -70,7 +80,7 @@ export const make = (on: Case, books: Books): Rule => {
     const isReady = (peers.sessions.at(-1)?.readyAt ?? Number.POSITIVE_INFINITY) <= at
     const isLate = !isReady && at - connectedAt >= readyMs - 1
     const isLost = peers.sessions.some(({ endedBy }) => endedBy === "model")
-    if (isFatal || isLost || isLate || failures >= attempts || (failures > 0 && !isReady)) return
+    if (isFatal || isLost || isLate || failures >= attempts || isRefused) return
     found("ends for a reason", at, `"${outcome}", and nothing of it was seen but ${failures} failures`)
   }
 
@@ -84,6 +94,28 @@ export const make = (on: Case, books: Books): Rule => {
         found("goodbye is heard", at, `it hangs up ${one.pending / 8} ms before the end of ${one.item}`)
       }
     }
+  }
+
+  const backlogged = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>): number | null => {
+    const session = peers.sessions[event.session]
+    const place = (event.audioStartMs + padding) * 8
+    if (session === undefined || place >= backlogEnd) return null
+    return session.readyAt - (backlogEnd - place) / 8
+  }
+
+  const cleared = (at: number): void => {
+    if (spokenAt === null) return
+    books.read()
+    const isFirst = books.heardUntil() === Number.NEGATIVE_INFINITY || books.startedAt() > spokenAt + lateMs
+    if (isFirst && books.firstAt() > spokenAt + lateMs) {
+      const ms = Math.round(at - spokenAt)
+      found(
+        "old speech cuts nothing",
+        at,
+        `what the caller said ${ms} ms ago, before anything was heard, cuts the agent off`
+      )
+    }
+    spokenAt = null
   }
 
   const isImmediate = plan.agent.interruptAfterMs === 0 && plan.agent.backchannels === null && plan.agent.gate === null
@@ -116,6 +148,7 @@ export const make = (on: Case, books: Books): Rule => {
   return {
     event: (event, at) => {
       if ("stream" in event) carrierAt = at
+      isFlushing = event._tag === "ModelSessionUpdated"
       switch (event._tag) {
         case "CarrierKeyed":
           if (!peers.isStreaming()) return
@@ -128,6 +161,7 @@ export const make = (on: Case, books: Books): Rule => {
           speaking = true
           requests = 0
           goodbyeAt = Number.POSITIVE_INFINITY
+          spokenAt = backlogged(event)
           return
         case "ModelSpeechStopped":
           speaking = false
@@ -147,6 +181,8 @@ export const make = (on: Case, books: Books): Rule => {
         case "ModelResponseDone":
           return done(event, at)
         case "ModelErred":
+          // What is wrong with our configuration, no patience mends.
+          if (event.error.type === "invalid_request_error" && !peers.isReady(event.session)) isRefused = true
           return failed(event.error.code)
         case "EndRequested":
           requestedEnd = true
@@ -159,8 +195,14 @@ export const make = (on: Case, books: Books): Rule => {
         case "ConnectModel":
           connectedAt = at
           return
+        case "Clear":
+          return cleared(at)
+        case "ForwardSilence":
+          if (isFlushing) backlogEnd = command.from + command.bytes
+          return
         case "ForwardAudio":
         case "PlayAudio":
+          if (isFlushing && command._tag === "ForwardAudio") backlogEnd = command.from + command.bytes
           if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
           return
         case "AddText":

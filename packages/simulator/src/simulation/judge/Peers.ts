@@ -129,7 +129,7 @@ export const make = (): Tracker => {
         }
         case "ModelSessionUpdated": {
           const session = sessions[event.session]
-          if (session !== undefined) session.readyAt = Math.min(session.readyAt, at)
+          if (session?.endedBy === null) session.readyAt = Math.min(session.readyAt, at)
           return
         }
         case "ModelClosed":

@@ -53,6 +53,8 @@ export interface Spoken {
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
+  /** What the ear had heard when it was settled. */
+  heardWhenSettled: number
 }
 
 interface Piece {
@@ -69,6 +71,8 @@ export interface Books extends Rule {
   /** Until when the ear has heard the agent, and whether it hears it now. */
   readonly heardUntil: () => number
   readonly startedAt: () => number
+  /** When the ear heard the agent for the first time; Infinity before. */
+  readonly firstAt: () => number
   /** Takes in what the ear heard since. */
   readonly read: () => void
   /** Bytes heard in the whole call. */
@@ -100,6 +104,7 @@ export const make = (on: Case): Books => {
   let nextLook = 0
   let heardUntil = Number.NEGATIVE_INFINITY
   let startedAt = Number.NEGATIVE_INFINITY
+  let firstAt = Number.POSITIVE_INFINITY
   let heardBytes = 0
 
   const find = (session: number, item: string, contentIndex: number): Spoken | undefined => {
@@ -136,7 +141,8 @@ export const make = (on: Case): Books => {
         isCut: false,
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
-        settled: null
+        settled: null,
+        heardWhenSettled: 0
       }
       open.push(one)
     }
@@ -239,6 +245,7 @@ export const make = (on: Case): Books => {
       const until = at + bytes / bytesPerMs
       heardBytes += bytes
       if (at - heardUntil > 1) startedAt = at
+      firstAt = Math.min(firstAt, at)
       heardUntil = Math.max(heardUntil, until)
       const piece = pieceOf(stream, message)
       if (piece === undefined) {
@@ -409,11 +416,11 @@ export const make = (on: Case): Books => {
     if (isTold && !isCut && heardMs === generatedMs && one.toldAt > wholeBy) {
       found("whole is left alone", at, `${named(one)} was heard to its end and then cut to ${believedMs} ms`)
     }
-    if (one.settled !== null) settled(one, one.settled, tolerance, at)
+    if (one.settled !== null) settled(one, one.settled, one.heard, tolerance, at)
   }
 
-  const settled = (one: Spoken, turn: SettledTurn, tolerance: number, at: number): void => {
-    const heardMs = one.heard / bytesPerMs
+  const settled = (one: Spoken, turn: SettledTurn, heard: number, tolerance: number, at: number): void => {
+    const heardMs = heard / bytesPerMs
     if (Math.abs(turn.heardMs - heardMs) > tolerance) {
       found(
         "settled is heard",
@@ -432,13 +439,19 @@ export const make = (on: Case): Books => {
         `${turn.item}: ${turn.heardMs} ms heard of ${turn.sentMs} sent of ${turn.generatedMs}`
       )
     }
-    if (one !== undefined) one.settled = turn
+    if (one === undefined) return
+    read()
+    const span = carrier.inPlay(at)
+    const piece = span === undefined ? undefined : pieceOf(span.stream, span.message)
+    one.settled = turn
+    one.heardWhenSettled = span !== undefined && piece?.spoken === one ? piece.from + span.to : one.heard
   }
 
   return {
     open,
     heardUntil: () => heardUntil,
     startedAt: () => startedAt,
+    firstAt: () => firstAt,
     read,
     heardBytes: () => heardBytes,
 
@@ -503,7 +516,9 @@ export const make = (on: Case): Books => {
     over: (at) => {
       read()
       look(Math.min(at, endOf(on)))
-      for (const one of open) if (one.settled !== null) settled(one, one.settled, atTheEnd + unknownOf(one), at)
+      for (const one of open) {
+        if (one.settled !== null) settled(one, one.settled, one.heardWhenSettled, atTheEnd + unknownOf(one), at)
+      }
     }
   }
 }

@@ -15,16 +15,21 @@ import type * as Plan from "../Plan.ts"
 type List = ReadonlyArray<Invariant>
 
 /** What is heard depends on when echoes come, and on the carrier's clock. */
-const clock: List = ["believed is heard", "settled is heard", "unheard is deleted", "whole is left alone"]
+const clock: List = [
+  "believed is heard",
+  "settled is heard",
+  "unheard is deleted",
+  "whole is left alone",
+  "told first",
+  "told in time",
+  "pause is short",
+  "goodbye is heard"
+]
 
 /** A model that lies about its conversation: what it believes is nobody's promise. The caller's side still holds. */
 const conversation: List = (Object.keys(rules) as Array<Invariant>).filter(
   (name) =>
-    !rules[name].isSafety &&
-    name !== "caller heard once" &&
-    name !== "truncated within" &&
-    name !== "texts shrink" &&
-    name !== "heard in order"
+    !rules[name].isSafety && name !== "caller heard once" && name !== "truncated within" && name !== "texts shrink"
 )
 
 const everything: List = (Object.keys(rules) as Array<Invariant>).filter((name) => !rules[name].isSafety)
@@ -38,7 +43,7 @@ const byModel: { readonly [tag in Fault.Tag]?: List } = {
 }
 
 const byCarrier: { readonly [tag in CarrierFault["_tag"]]?: List } = {
-  EchoesMissing: [...clock, "pause is short", "sums add up"],
+  EchoesMissing: [...clock, "sums add up"],
   MediaBeforeStart: [],
   MediaLost: clock,
   MediaSwapped: [...clock, "caller heard once"],

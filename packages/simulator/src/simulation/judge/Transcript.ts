@@ -21,6 +21,10 @@ export const make = (on: Case): Rule => {
   /** Its protection is promised to the next request, to a request, to its response. */
   let protects = false
   let protectedRequest: string | null = null
+  /** Function calls whose answer is protected. */
+  const protecting = new Set<string>()
+  /** The function call whose result came with this step. */
+  let finished: string | null = null
   const protectedResponses = new Set<string>()
 
   const appeared = (item: string): void => {
@@ -86,12 +90,18 @@ export const make = (on: Case): Rule => {
 
   return {
     event: (event) => {
+      finished = event._tag === "ToolFinished" ? event.call : null
       switch (event._tag) {
         case "ModelSpeechCommitted":
           return peers.isReady(event.session) ? appeared(event.item) : undefined
         case "ModelAudio":
         case "ModelText":
           if (!outOfBand.has(event.response) && peers.isReady(event.session)) responseOf.set(event.item, event.response)
+          return
+        case "ModelToolCalled":
+          if (plan.agent.tools.some(({ name, protectAnswer }) => name === event.name && protectAnswer)) {
+            protecting.add(event.call)
+          }
           return
         case "ModelResponseCreated":
           return created(event)
@@ -108,6 +118,7 @@ export const make = (on: Case): Rule => {
           else if (command.item === "greeting" && plan.agent.greetingProtected) protects = true
           return
         case "AnswerTool":
+          if (protecting.delete(command.call) && finished === command.call) protects = plan.agent.turns === "machine"
           return
         case "CreateResponse":
           if (protects) protectedRequest = command.request
