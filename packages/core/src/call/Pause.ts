@@ -8,8 +8,8 @@
  * an interruption from its beginning on (call/Interruption).
  *
  * Invariants
- * 1. A pause lasts `Limits.decideMs` at most, and where its mark is not back then, `Ledger.echoWaitMs` for it,
- *    or less for the frame behind it.
+ * 1. Undecided, a pause lasts `Limits.decideMs` at most; decided, it waits for the mark and the frame behind it,
+ *    `Limits.cutWaitMostMs` from its beginning at most.
  * 2. While it lasts no response is created, no item settles, and the line does not close. What ends the call ends it.
  * 3. Resumed, no byte is lost or heard twice but for the error of the mark's place.
  */

@@ -7,6 +7,8 @@ const pauses: Partial<Agent.Agent> = { turns: "machine", interruptAfterMs: 500, 
 const bytes = (ms: number, seed: number): Uint8Array =>
   Uint8Array.from({ length: ms * 8 }, (_, index) => (index * 7 + seed * 31 + (index >> 8)) & 255)
 
+const tool: Agent.Tool = { name: "look", description: "Looks.", parameters: { type: "object" }, timeoutMs: 5000 }
+
 /** A delta with audio that is the same nowhere else. */
 const says = (scene: Scene.Scene, response: string, item: string, ms: number, seed = 0, text = "") => {
   if (text !== "") scene.on({ _tag: "ModelText", session: 0, response, item, contentIndex: 0, text })
@@ -186,12 +188,12 @@ describe("Pause-then-decide", () => {
     }
   })
 
-  it("waits for the mark before it goes on, 400 ms from the pause at most, then goes by the estimate", () => {
+  it("waits for the mark before it goes on, 800 ms from the pause on such a line, then goes by the estimate", () => {
     const scene = paused()
-    assert.isEmpty(played(scene.frames(380)))
+    assert.isEmpty(played(scene.frames(780)))
     const given = scene.frames(20)
     assert.includeMembers(Scene.notes(given), ["cut estimated", "playback resumed"])
-    assert.closeTo(resumedAt(given) / 8, 1100, 320)
+    assert.closeTo(resumedAt(given) / 8, 1800, 100)
     const before = scene.state().ledger
     Scene.echoes(scene)
     assert.strictEqual(scene.state().ledger.playback.sent, before.playback.sent, "the late mark is stale")
@@ -257,16 +259,46 @@ describe("Pause-then-decide", () => {
     assert.include(Scene.tags(Scene.stops(scene)), "CreateResponse")
   })
 
+  it("an item that was complete before the decision is deleted where it was speech", () => {
+    const scene = paused({}, false)
+    says(scene, "resp_1", "item_2", 500, 4)
+    Scene.done(scene, "resp_1")
+    scene.frames(60, Scene.loud)
+    Scene.echoes(scene)
+    const given = scene.frames(400, Scene.loud)
+    assert.deepInclude(given, { _tag: "DeleteItem", session: 0, item: "item_2" })
+    assert.isEmpty(scene.state().items)
+  })
+
   it("creates no response while it lasts", () => {
-    const scene = paused()
-    scene.on({ _tag: "CarrierKeyed", stream: 0, digit: "#" })
-    const tool = { call: "call_1", name: "none", arguments: "{}", item: "fc_1" }
-    Scene.created(scene, "resp_2")
-    scene.on({ _tag: "ModelToolCalled", session: 0, response: "resp_2", ...tool })
-    assert.notInclude(Scene.tags(Scene.done(scene, "resp_2")), "CreateResponse")
-    coughIsOver(scene)
-    scene.frames(300)
-    assert.include(Scene.tags(Scene.stops(scene)), "CreateResponse")
+    const scene = Scene.live({
+      ...pauses,
+      tools: [tool],
+      interruptAfterMs: 0,
+      backchannels: { maxMs: 700, words: ["mm-hm"] }
+    })
+    Scene.created(scene, "resp_1")
+    says(scene, "resp_1", "item_1", 4000, 1)
+    scene.on({
+      _tag: "ModelToolCalled",
+      session: 0,
+      response: "resp_1",
+      item: "fc_1",
+      call: "call_1",
+      name: "look",
+      arguments: "{}"
+    })
+    Scene.done(scene, "resp_1")
+    Scene.begins(scene)
+    scene.frames(800)
+    scene.frames(200, Scene.loud)
+    Scene.speaks(scene)
+    scene.frames(500)
+    Scene.stops(scene)
+    assert.notInclude(Scene.tags(scene.on({ _tag: "ToolFinished", call: "call_1", output: "{}" })), "CreateResponse")
+    Scene.echoes(scene)
+    const given = scene.on({ _tag: "ModelTranscribed", session: 0, item: "user_1", text: "Mm-hm." })
+    assert.includeMembers(Scene.tags(given), ["PlayAudio", "CreateResponse"])
   })
 
   it("what is owed to the caller is owed after it: an answer that waits comes", () => {
@@ -332,6 +364,13 @@ describe("A pause while the call ends", () => {
     assert.notInclude(Scene.tags(scene.frames(660)), "HangUp")
     assert.include(Scene.tags(Scene.echoes(scene)), "HangUp")
     assert.deepInclude(agentTurns(scene)[0], { heardMs: 2000 })
+  })
+
+  it("a goodbye has the time that the pause took", () => {
+    const scene = goodbye()
+    const due = scene.state().ending?.due ?? 0
+    coughIsOver(scene)
+    assert.isAtLeast((scene.state().ending?.due ?? 0) - due, 140)
   })
 
   it("a goodbye is called off when the caller speaks", () => {
