@@ -3,7 +3,7 @@
  *
  * Invariants
  * 1. A plan is a function of the seed, its index and the options. Each part of it is drawn from a stream of its own.
- * 2. Of 200 calls in a row one lasts over ten minutes, of 2,000 one over an hour, where the agent lets them.
+ * 2. Of 200 calls in a row one lasts over ten minutes, of 2,000 one over an hour, of 20,000 one two hours, where the agent lets them.
  */
 
 import type { Agent } from "@offhook/core"
@@ -93,6 +93,7 @@ const marginMs = 10 * 60_000
 
 /** How long a call is held at least; null: as long as it happens to be. */
 const longOf = (random: Random.Random, index: number): number | null => {
+  if (index % 20_000 === 10_900) return 2 * hourMs
   if (index % 2_000 === 900) return hourMs + random.integer(5_000, 120_000)
   if (index % 200 === 100) return tenMinutesMs + random.integer(5_000, 90_000)
   return null
@@ -129,7 +130,9 @@ const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Pla
       (): Plan => ({
         ...plan,
         caller: plan.caller.slice(0, -1),
-        agent: mayChangeAgent ? { ...plan.agent, maxCallMs: 60_000 } : plan.agent
+        ...(mayChangeAgent
+          ? { agent: { ...plan.agent, maxCallMs: 60_000 } }
+          : { carrier: { ...plan.carrier, patience: 60_000 } })
       })
     ]
   ])()

@@ -29,7 +29,7 @@ export type Test = (plan: Plan, untilMs?: number) => Failure | null
 export interface Bounds {
   /** Default 400. */
   readonly runs?: number
-  /** Of all tried calls together, ms. Default: four hours, which take ten seconds or so. */
+  /** Of all tried calls together, ms. Default: eight hours, which take half a minute or less. */
   readonly callMs?: number
 }
 
@@ -50,7 +50,7 @@ export const breaks =
 
 /** `failure`: how the plan fails. */
 export const shrink = (plan: Plan, failure: Failure, test: Test, bounds: Bounds = {}): Shrunk => {
-  const { callMs = 4 * 3_600_000, runs: mostRuns = 400 } = bounds
+  const { callMs = 8 * 3_600_000, runs: mostRuns = 400 } = bounds
   let best = plan
   let bestSize = size(plan)
   let how = failure

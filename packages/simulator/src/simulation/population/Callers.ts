@@ -5,10 +5,14 @@ import type { Step } from "../Plan.ts"
 import * as Sound from "../Sound.ts"
 import { chance, pick, spread, weighted } from "./Draw.ts"
 
-/** Steps of a conversation with about `turns` turns of the caller. */
+/** Steps of a conversation with about `turns` turns of the caller; some begin before the agent does, some say nothing. */
 export const conversation = (random: Random.Random, turns: number): ReadonlyArray<Step> => {
-  const steps: Array<Step> = []
-  if (chance(random, 0.1)) steps.push(say(Caller.after(random.integer(0, 600)), words(random)))
+  if (chance(random, 0.02)) return [{ when: Caller.after(spread(random, 3_000, 30_000)), act: wait }]
+  const steps: Array<Step> = weighted<() => Array<Step>>(random, [
+    [84, () => []],
+    [10, () => [say(Caller.after(random.integer(0, 600)), words(random))]],
+    [2, () => [{ when: Caller.after(random.integer(0, 600)), act: { _tag: "Press", digits: digits(random) } }]]
+  ])()
   for (let turn = 0; turn < turns; turn++) steps.push(...exchange(random))
   return steps
 }

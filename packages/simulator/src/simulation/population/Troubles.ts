@@ -39,6 +39,7 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
     [
       18,
       (): Plan => {
+        if (grave && chance(random, 0.1)) return deadLeg(random, plan, lastsMs)
         const fault = grave ? graveOfNetwork(random, lastsMs) : mildOfNetwork(random)
         return { ...plan, faults: { ...faults, network: [...faults.network, fault] } }
       }
@@ -306,6 +307,14 @@ const mildOfNetwork = (random: Random.Random): NetworkFault =>
     [2, () => ({ _tag: "HangUpSlow", afterMs: spread(random, 100, 8_000) })],
     [2, () => ({ _tag: "HangUpWithoutStop" })]
   ])()
+
+/** Nothing comes from the carrier any more, and nobody closes. */
+const deadLeg = (random: Random.Random, plan: Plan, lastsMs: number): Plan => {
+  const { fromCarrier } = plan.network
+  const stall = { at: random.integer(0, lastsMs), ms: random.integer(50_000, 90_000) }
+  const stalls = [...(fromCarrier.stalls ?? []), stall]
+  return { ...plan, network: { ...plan.network, fromCarrier: { ...fromCarrier, stalls } } }
+}
 
 const graveOfNetwork = (random: Random.Random, lastsMs: number): NetworkFault =>
   weighted<() => NetworkFault>(random, [
