@@ -6,9 +6,10 @@
  *
  * 1. Everything due at or before an input's `at` happens before the input, each output stamped with its own time.
  * 2. A client event that is not exactly right is answered by one `error` and changes nothing.
- * 3. At most one response writes to the conversation.
- * 4. `received`, `items`, `errorsSent` are the truth for judges: what was appended, what was said and what of it is remembered, what went wrong.
+ * 3. At most one response writes to the conversation, under every fault.
+ * 4. The truth for judges: `received`, `items`, `responses`, `errorsSent`, `faultsTaken`.
  * 5. `CloseSocket` is the last output; a closed session is silent.
+ * 6. Audio goes as text or, on the direct lane, as bytes: one seed gives the same session on both.
  */
 import * as Base64 from "./Base64.ts"
 import * as Acts from "./model/Acts.ts"
@@ -63,7 +64,7 @@ export type Output =
   | { readonly _tag: "CloseSocket"; readonly at: number; readonly code: number; readonly reason: string }
   | { readonly _tag: "Trace"; readonly at: number; readonly trace: Trace }
 
-/** Why a response began: a `response.create`, a turn of the caller, or a fault. */
+/** Why a response began; "none": a fault. */
 export type Trigger = "client" | "none" | "turn"
 
 /** A response that began, for judges. */
@@ -126,7 +127,6 @@ export interface SimModel {
 }
 
 const DEFAULT_EPOCH_MS = 1_767_225_600_000
-
 const LIMIT_MS = 60 * 60 * 1000
 
 export const make = (options: Options): SimModel => {

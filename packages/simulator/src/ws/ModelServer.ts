@@ -59,6 +59,9 @@ const MAX_PAYLOAD = 24 * 1024 * 1024
 
 const TERMINATE_MS = 250
 
+/** What the vendor's guide says of WebSockets, where the host does not choose otherwise (protocols.md G.2, 15). */
+const GUIDE = { truncatesItself: false }
+
 export const start = async (options: Options): Promise<ModelServer> => {
   const sessions: Array<Session> = []
   const running = new Set<() => Promise<void>>()
@@ -128,7 +131,8 @@ const serve = (
   sessions: Array<Session>
 ): (() => Promise<void>) => {
   const index = sessions.length
-  const model = SimModel.make({ ...options, seed: `${options.seed ?? "model"}/${index}`, epochMs: Date.now() })
+  const choices = { ...GUIDE, ...options.choices }
+  const model = SimModel.make({ ...options, choices, seed: `${options.seed ?? "model"}/${index}`, epochMs: Date.now() })
   const lines = options.lines?.(index)
   const startedAt = performance.now()
   const now = () => performance.now() - startedAt
