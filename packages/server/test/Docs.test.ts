@@ -73,6 +73,20 @@ describe("what is made from the code", () => {
     assert.deepStrictEqual([...named].sort(), [...known].sort())
   })
 
+  it("the agents of docs/POLICIES.md are sound, and each policy has one", () => {
+    const snippets = matches(read("docs/POLICIES.md"), /^```json\n([\s\S]*?)^```$/gm)
+    for (const snippet of snippets) {
+      const agent = AgentFile.parse(JSON.parse(snippet))
+      assert.isFalse(AgentFile.isProblems(agent), `${snippet}: ${JSON.stringify(agent)}`)
+    }
+    const fields = ["interruptAfterMs", "backchannels", "pauseToDecide", "greetingProtected", "protectAnswer", "gate"]
+    for (const field of fields)
+      assert.isTrue(
+        snippets.some((snippet) => snippet.includes(`"${field}"`)),
+        field
+      )
+  })
+
   it("the example agents are sound", () => {
     const files = readdirSync(join(root, "examples")).filter((name) => /^(?!package|tsconfig).*\.json$/.test(name))
     assert.deepStrictEqual(files, ["agent.json", "eager.json"])
