@@ -8,7 +8,7 @@
  * 3. What happens during a stall follows at its end, in order.
  */
 import * as Base64 from "./Base64.ts"
-import type { Frame } from "./Caller.ts"
+import { type Frame, loud } from "./Caller.ts"
 import type { Moment, Odd, OfStream } from "./CarrierFault.ts"
 import type { Stall } from "./Line.ts"
 import type { Random } from "./Random.ts"
@@ -121,7 +121,9 @@ class Wire implements CarrierWire {
   begin(at: number): void {
     this.send(at, `{"event":"connected","protocol":"Call","version":"1.0.0"}`)
     if (this.options.faults.some(({ _tag }) => _tag === "MediaBeforeStart")) {
-      this.send(at, this.numbered("media", { track: "inbound", chunk: "0", timestamp: "0", payload: silence }))
+      const frame = loud(new Uint8Array(160).fill(0xff))
+      const text = this.numbered("media", { track: "inbound", chunk: "0", timestamp: "0", payload: frame.base64 })
+      this.putMedia(at, { timestamp: 0, frame, text })
     }
     this.sendStart(at)
   }
