@@ -25,7 +25,9 @@ export const show = (
     for (const [label, text] of experienced(tally)) screen.row(label, text)
   }
   screen.heading("What broke")
-  if (tally.failed === 0) {
+  if (tally.calls === 0) {
+    screen.text("No call was played.", 2)
+  } else if (tally.failed === 0) {
     const sentences = Object.keys(Invariants.invariants).length
     screen.text(`Nothing: ${sentences} sentences held in ${inAll(tally.calls)}.`, 2)
   } else {
@@ -34,7 +36,7 @@ export const show = (
       screen.text("")
       screen.text(`${invariant}: ${Invariants.invariants[invariant]}`, 2)
       screen.text(`${plural(calls, "call")}, the first is number ${first.index}: ${at(first.at)}, ${first.detail}`, 4)
-      screen.text(["npm run simulate --", ...callFlags(run, first.index)].join(" "), 4)
+      screen.text(["npm run simulate --", ...callFlags(run, first.index).map(typed)].join(" "), 4)
       const small = kept.get(invariant)
       if (small === undefined) continue
       screen.text(`As small as it could be made, a call of ${at(small.callMs)}: ${small.broken.detail}`, 4)
@@ -88,7 +90,10 @@ const callFlags = ({ flags, seed }: Pick<Run, "flags" | "seed">, index: number):
   ...flags
 ]
 
-export type Row = readonly [label: string, text: string]
+/** As a shell takes it for one word. */
+const typed = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+
+type Row = readonly [label: string, text: string]
 
 const experienced = ({ calls, experience }: Campaign.Tally): ReadonlyArray<Row> => {
   const { cutErrors, deadAir, interruptions, outcomes, reactions, resumeErrors, turns, unanswered } = experience
