@@ -19,6 +19,7 @@ import type { Fault } from "../model/Fault.ts"
 import * as Restaurant from "../model/Restaurant.ts"
 import type { NetworkFault } from "../NetworkFault.ts"
 import type * as SimCarrier from "../SimCarrier.ts"
+import type * as SimModel from "../SimModel.ts"
 import type * as Speech from "../Speech.ts"
 import type * as World from "../World.ts"
 import * as Sound from "./Sound.ts"
@@ -172,10 +173,17 @@ const brain = (responses: Plan["responses"], audio: Speech.Audio): Brain.Brain =
   }
 }
 
-const transcribers = new WeakMap<Speech.Audio, ReturnType<typeof Restaurant.transcriber>>()
+const transcribers = new WeakMap<Speech.Audio, NonNullable<SimModel.Options["transcribe"]>>()
 
-const transcriber = (audio: Speech.Audio) => {
-  const known = transcribers.get(audio) ?? Restaurant.transcriber(audio)
-  transcribers.set(audio, known)
-  return known
+/** A cough has no words. */
+const transcriber = (audio: Speech.Audio): NonNullable<SimModel.Options["transcribe"]> => {
+  const known = transcribers.get(audio)
+  if (known !== undefined) return known
+  const words = Restaurant.transcriber(audio)
+  const transcribe: NonNullable<SimModel.Options["transcribe"]> = (speech) => {
+    const text = words(speech)
+    return text.startsWith("[") ? "" : text
+  }
+  transcribers.set(audio, transcribe)
+  return transcribe
 }

@@ -73,6 +73,7 @@ const response = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part
     [8, () => [say(random), call(random, agent)]],
     [8, () => [call(random, agent)]],
     [3, () => Array.from({ length: random.integer(2, 4) }, () => call(random, agent))],
+    [0.2, () => Array.from({ length: random.integer(30, 40) }, () => call(random, agent))],
     [1, () => [call(random, agent), say(random)]],
     [2, () => []]
   ])()

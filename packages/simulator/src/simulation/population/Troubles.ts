@@ -171,6 +171,8 @@ const loose = [
 
 /** Some of it more than a session can forgive. */
 const bookkeeping = [
+  "session.created",
+  "session.updated",
   "response.created",
   "response.done",
   "response.output_item.added",
