@@ -293,7 +293,9 @@ describe("a barge-in", () => {
 
   it("gets no answer when its turn ends while a response runs on", () => {
     const turnDetection = { turn_detection: { type: "server_vad", interrupt_response: false } }
-    const harness = running({ brain: () => ({ parts: [Brain.say(H.clip(60_000))] }) }, 2, { input: turnDetection })
+    const choices = { answersBusyTurns: false }
+    const brain = () => ({ parts: [Brain.say(H.clip(60_000))] })
+    const harness = running({ brain, choices }, 2, { input: turnDetection })
     harness.hear(H.join(H.talk(300), H.silence(600)))
     harness.settle()
     assert.strictEqual(harness.of("response.created").length, 1)
