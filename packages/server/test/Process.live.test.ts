@@ -240,7 +240,7 @@ describe("configuration", () => {
     assert.strictEqual(await wrong.ended, 64)
     const help = offhook(["--help"])
     assert.strictEqual(await help.ended, 0)
-    for (const name of ["serve", "start", "demo", "replay"]) assert.include(help.output(), `- ${name}`)
+    for (const name of ["serve", "start", "demo", "replay", "simulate"]) assert.include(help.output(), `- ${name}`)
     assert.notInclude(help.output(), "\u001b")
     const version = offhook(["--version"])
     assert.strictEqual(await version.ended, 0)
