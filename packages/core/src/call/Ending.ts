@@ -68,8 +68,7 @@ export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"):
 
 /** Closes the line when the caller has heard everything, and says nothing that might call it off. */
 export const progress = (call: Draft): void => {
-  if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle") return
-  if (call.cut !== null || call.pause !== null) return
+  if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle" || call.cut !== null) return
   if (call.wanted?.why === "goodbye") return
   if (call.ending.revocable && (call.speech.lookAt !== null || call.sounds.length > 0)) return
   if (Ledger.isEmpty(call.ledger, now(call))) finish(call)

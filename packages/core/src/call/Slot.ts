@@ -4,10 +4,13 @@ import type { Millis } from "../Event.ts"
 import * as Limits from "../Limits.ts"
 import type { Draft, Request, Wanted } from "./State.ts"
 
-/** A response is to be created as soon as it may be; where the call ends, only a goodbye. */
+/**
+ * A response is to be created as soon as it may be; where the call ends, only a goodbye. What was to be said protected is
+ * said by it then.
+ */
 export const want = (call: Draft, why: Wanted["why"], instructions: string | null = null): void => {
   if (why !== "goodbye" && call.ending !== null) return
-  keepProtection(call)
+  if (call.wanted?.protected === true) call.protect = true
   const covered = call.speech.speaking && call.config.agent.turns === "model" && why !== "goodbye"
   call.wanted = { ...wanted(why, call.at), instructions, covered }
 }
@@ -21,11 +24,6 @@ export const wanted = (why: Wanted["why"], at: Millis): Wanted => ({
   covered: false,
   protected: false
 })
-
-/** What was to be said protected is said by the next response, whatever that is for. */
-const keepProtection = (call: Draft): void => {
-  if (call.wanted?.protected === true) call.protect = true
-}
 
 /** Something of a response arrived: false unless it holds the slot and is not being cancelled. */
 export const alive = (call: Draft, response: string): boolean => {
@@ -42,10 +40,7 @@ export const holds = (call: Draft, response: string): boolean =>
 /** Gives the slot up to the caller; `byUs` where the model does not cancel by itself. */
 export const giveWay = (call: Draft, byUs: boolean): void => {
   const slot = call.slot
-  if (call.wanted !== null && call.wanted.why !== "goodbye") {
-    keepProtection(call)
-    call.wanted = null
-  }
+  if (call.wanted !== null && call.wanted.why !== "goodbye") call.wanted = null
   if (slot._tag === "Requested") call.slot = { ...slot, cancel: true }
   if (slot._tag === "Cancelling") call.slot = { ...slot, beaten: withCancel(slot.beaten) }
   if (slot._tag !== "Active") return

@@ -119,6 +119,26 @@ describe("The answer to a tool that protects it", () => {
     assert.deepInclude(agentTurns(scene)[0], { protected: true, heardMs: 1000 })
   })
 
+  it("keeps it where the caller speaks before the retry: the answer to that is it", () => {
+    const scene = requested()
+    Scene.created(scene, "resp_2", last(scene))
+    Scene.done(scene, "resp_2", "failed")
+    speaks(scene)
+    Scene.created(scene, "resp_3", last(scene))
+    Scene.speaks(scene, "user_2")
+    Scene.says(scene, "resp_3", "item_3", 1000)
+    Scene.begins(scene)
+    assert.isEmpty(cuts(scene))
+    assert.isTrue(scene.state().items[0]?.protected)
+  })
+
+  it("is protected before its first audio", () => {
+    const scene = requested()
+    Scene.created(scene, "resp_2", last(scene))
+    Scene.speaks(scene)
+    assert.isEmpty(cuts(scene))
+  })
+
   it("keeps it through a refusal", () => {
     const scene = requested()
     const error = { type: "server_error", code: "odd", message: "", param: null, cause: last(scene) }

@@ -106,6 +106,13 @@ describe("Backchannels", () => {
     assert.notInclude(Scene.tags(scene.commands), "DeleteItem")
   })
 
+  it("only while the agent talks: what is said before it begins is speech", () => {
+    const scene = Scene.live({ turns: "machine", backchannels: { maxMs: 600, words: [] } })
+    Scene.created(scene, "resp_1")
+    scene.frames(200, Scene.loud)
+    assert.deepStrictEqual(Scene.tags(Scene.speaks(scene)), ["CancelResponse"])
+  })
+
   it("two in a row are two asides", () => {
     const scene = talking({ backchannels: { maxMs: 600, words: [] } })
     for (const item of ["user_1", "user_2"]) {
@@ -199,6 +206,15 @@ describe("A gate", () => {
     assert.include(Scene.tags(Scene.stops(scene)), "CreateResponse")
   })
 
+  it("minDbfs: nor while it is still thinking", () => {
+    const gate = { minDbfs: -30, echoDb: null }
+    const scene = Scene.live({ turns: "machine", gate, interruptAfterMs: 300 })
+    Scene.created(scene, "resp_1")
+    scene.frames(200, at["-32"])
+    Scene.speaks(scene)
+    assert.include(Scene.tags(scene.frames(200, at["-32"])), "CancelResponse")
+  })
+
   it("echoDb: a sound that stays so far below what played 40 to 500 ms before is the agent's own", () => {
     const scene = audible({ minDbfs: null, echoDb: 10 }, at["-20"].repeat(200))
     scene.frames(200, at["-32"])
@@ -211,6 +227,12 @@ describe("A gate", () => {
     const loudThenQuiet = at["-20"].repeat(20) + at["-50"].repeat(180)
     const scene = audible({ minDbfs: null, echoDb: 10 }, loudThenQuiet)
     scene.frames(200, at["-32"])
+    assert.include(Scene.tags(Scene.speaks(scene)), "Clear")
+  })
+
+  it("echoDb: what plays now has not come back yet", () => {
+    const scene = audible({ minDbfs: null, echoDb: 10 }, at["-50"].repeat(50) + at["-20"].repeat(150))
+    scene.frames(20, at["-32"])
     assert.include(Scene.tags(Scene.speaks(scene)), "Clear")
   })
 
