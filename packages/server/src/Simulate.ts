@@ -194,7 +194,7 @@ const makeProgress = (output: NodeJS.WriteStream, calls: number, clock: Clock) =
       told = now
       shown = true
       const line = SimulationReport.progress(tally, calls, clock().seconds)
-      output.write(terminal ? `\r\u001b[2K${line.slice(0, Math.max(20, output.columns - 1))}` : `${line}\n`)
+      output.write(terminal ? `\r\u001b[2K${line.slice(0, (output.columns || 80) - 1)}` : `${line}\n`)
     },
     over: () => {
       if (terminal && shown) output.write("\r\u001b[2K")
