@@ -12,16 +12,16 @@ import { type Caller, type Frame, loud } from "./Caller.ts"
 import type { OfStream } from "./CarrierFault.ts"
 import * as CarrierWire from "./CarrierWire.ts"
 import * as Echo from "./Echo.ts"
-import type { Stall } from "./Line.ts"
+import * as Line from "./Line.ts"
 import * as PlayBuffer from "./PlayBuffer.ts"
 import type { Random } from "./Random.ts"
 
 /** What can be wrong with a line. Times are ms since the stream's start, on the carrier's clock. */
 export interface Impairments {
   /** Frames whose timestamp falls into one of these never come. */
-  readonly gaps?: ReadonlyArray<Stall>
+  readonly gaps?: ReadonlyArray<Line.Recurring | Line.Stall>
   /** During these nothing is sent; all of it follows at their end. */
-  readonly stalls?: ReadonlyArray<Stall>
+  readonly stalls?: ReadonlyArray<Line.Stall>
   /** No frames while the caller says nothing. */
   readonly silenceSuppression?: boolean
   /** What the agent says comes back into the microphone. */
@@ -76,6 +76,7 @@ class Stream implements CarrierStream {
   private readonly player: PlayBuffer.PlayBuffer
   private readonly wire: CarrierWire.CarrierWire
   private readonly echo: Echo.Echo | undefined
+  private readonly gaps: ReadonlyArray<(at: number) => Line.Stall | undefined>
   private readonly frameMs: number
   private readonly start: number
   private nextFrame: number
@@ -93,6 +94,9 @@ class Stream implements CarrierStream {
     this.start = at
     this.timestamp = firstTimestamp
     this.nextFrame = at + firstTimestamp
+    this.gaps = (options.impairments.gaps ?? []).map((gap, index) =>
+      Line.windows(gap, options.random.split(`gaps ${index}`))
+    )
     this.wire = CarrierWire.make({ ...options, stalls: options.impairments.stalls ?? [] })
     const { echo } = options.impairments
     this.echo = echo === undefined ? undefined : Echo.make(echo)
@@ -187,16 +191,14 @@ class Stream implements CarrierStream {
     const timestamp = this.timestamp
     this.timestamp += this.frameMs
     this.nextFrame = this.start + this.timestamp
-    const { gaps, silenceSuppression } = this.options.impairments
+    const { silenceSuppression } = this.options.impairments
     if (frame.silent && silenceSuppression === true) {
       this.listener.unsent(at, timestamp, frame.payload, "suppressed")
-    } else if (gaps?.some((gap) => within(gap, timestamp)) === true) {
+    } else if (this.gaps.some((gap) => gap(timestamp) !== undefined)) {
       this.listener.unsent(at, timestamp, frame.payload, "gap")
     } else this.wire.media(at, timestamp, frame)
   }
 }
-
-const within = (window: Stall, at: number): boolean => at >= window.at && at < window.at + window.ms
 
 type Message =
   | { readonly _tag: "media"; readonly streamSid: string; readonly payload: Uint8Array }

@@ -40,34 +40,35 @@ export interface Options extends Network {
 export const instant: Line = { arrival: (sentAt) => sentAt }
 
 export const make = ({ delay, jitter, random, stalls = [] }: Options): Line => {
-  const holds = stalls.map((stall, index) => ("at" in stall ? once(stall) : recurring(stall, random.split(`${index}`))))
+  const found = stalls.map((stall, index) => windows(stall, random.split(`${index}`)))
   let last = -Infinity
   return {
     arrival: (sentAt) => {
       let at = Math.max(last, sentAt + delay + (jitter > 0 ? random.next() * jitter : 0))
-      for (const hold of holds) at = hold(at)
+      for (const stalled of found) {
+        const stall = stalled(at)
+        if (stall !== undefined) at = stall.at + stall.ms
+      }
       last = at
       return at
     }
   }
 }
 
-/** When something that would arrive at `at` does; asked in order of time. */
-type Hold = (at: number) => number
-
-const once = (stall: Stall): Hold => {
-  const end = stall.at + stall.ms
-  return (at) => (at >= stall.at && at < end ? end : at)
-}
-
-const recurring = ({ everyMs, ms: [least, most] }: Recurring, random: Random): Hold => {
-  let start = 0
-  let end = 0
+/** The stall that `at` falls into; to be asked in order of time. */
+export const windows = (stall: Stall | Recurring, random: Random): ((at: number) => Stall | undefined) => {
+  if ("at" in stall) return (at) => (at >= stall.at && at < stall.at + stall.ms ? stall : undefined)
+  const {
+    everyMs,
+    ms: [least, most]
+  } = stall
+  const draw = (from: number): Stall => ({
+    at: from - Math.log(1 - random.next()) * everyMs,
+    ms: least + random.next() * (most - least)
+  })
+  let next = draw(0)
   return (at) => {
-    while (at >= end) {
-      start = end - Math.log(1 - random.next()) * everyMs
-      end = start + least + random.next() * (most - least)
-    }
-    return at >= start ? end : at
+    while (at >= next.at + next.ms) next = draw(next.at + next.ms)
+    return at >= next.at ? next : undefined
   }
 }

@@ -26,6 +26,7 @@ const serve = async (
   const signatures: Array<readonly [string, boolean]> = []
   const statuses: Array<string> = []
   const upgrades: Array<IncomingMessage> = []
+  const binaries: Array<Buffer> = []
   const http = createServer(async (request, response) => {
     const form = new URLSearchParams(await new Response(request as never).text())
     const params = Object.fromEntries(form)
@@ -64,7 +65,11 @@ const serve = async (
           }
           look()
         })
-      ws.on("message", (data) => {
+      ws.on("message", (data, isBinary) => {
+        if (isBinary) {
+          binaries.push(data as Buffer)
+          return
+        }
         const message = JSON.parse(data.toString()) as Message
         received.push(message)
         if (message.event === "start") {
@@ -87,6 +92,7 @@ const serve = async (
     signatures,
     statuses,
     upgrades,
+    binaries,
     /** Settles only when no connection is left. */
     closed: () => new Promise<void>((resolve) => http.close(() => resolve()))
   }
@@ -300,4 +306,29 @@ it("places no call that is aborted before", async () => {
   })
   assert.strictEqual(result.reason, "caller")
   await server.closed()
+})
+
+it("misbehaves on real sockets as it does without: a binary frame, a webhook again, a stop in the middle", async () => {
+  let stops = 0
+  const server = await serve((visit) => {
+    visit.socket.on("message", (data, isBinary) => {
+      if (!isBinary && data.toString().includes(`"event":"stop"`)) stops++
+    })
+  })
+  const result = await CarrierClient.placeCall({
+    webhookUrl: server.webhookUrl,
+    authToken,
+    script: [Caller.hangUp(Caller.after(400))],
+    faults: [
+      { _tag: "WebhookRepeated", afterMs: 0 },
+      { _tag: "Sends", what: "binary frame", when: { after: 3 } },
+      { _tag: "Sends", what: "early stop", when: { atMs: 200 } },
+      { _tag: "Sends", what: "unknown echo", when: { atMs: 250 } }
+    ]
+  })
+  await server.closed()
+  assert.strictEqual(result.reason, "caller")
+  assert.strictEqual(server.binaries.length, 1)
+  assert.strictEqual(stops, 2)
+  assert.deepStrictEqual(server.signatures.map(([what]) => what).sort(), ["upgrade", "webhook", "webhook"])
 })

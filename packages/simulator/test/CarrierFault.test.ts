@@ -158,6 +158,24 @@ describe("the frames", () => {
     )
   })
 
+  it("are missing every so often", () => {
+    const call = place({ impairments: { gaps: [{ everyMs: 1_000, ms: [60, 200] }] } })
+    call.stream()
+    call.advance(60_000)
+    const { sent, unsent } = call.carrier
+    assert.isTrue(unsent.every(({ why }) => why === "gap"))
+    const gaps = sent.flatMap(({ timestamp }, index) => {
+      const ms = timestamp - (sent[index - 1]?.timestamp ?? timestamp - 20) - 20
+      return ms > 0 ? [ms] : []
+    })
+    assert.isTrue(gaps.length > 30 && gaps.length < 80, `${gaps.length} gaps in a minute`)
+    assert.isTrue(gaps.every((ms) => ms >= 60 && ms <= 420))
+    assert.strictEqual(
+      unsent.filter(({ at }) => at < (sent.at(-1)?.at ?? 0)).length * 20,
+      gaps.reduce((sum, ms) => sum + ms, 0)
+    )
+  })
+
   it("tell what never left, and why", () => {
     const call = place({ impairments: { gaps: [{ at: 400, ms: 100 }], silenceSuppression: false } })
     call.stream()
