@@ -124,6 +124,22 @@ describe("Transcript: order", () => {
     assert.deepStrictEqual(settle(run(moves, t)).items, ["u1", "a2"])
   })
 
+  it("keeps an aside, which the model deleted, before the next item, with its words", () => {
+    const aside: Move = (t) => Transcript.aside(t, 0, "u1")
+    const t = run([
+      agent("a1"),
+      committed("u1", "a1"),
+      aside,
+      committed("u2", "a1"),
+      transcribed("u1", "Mm-hm."),
+      failed("u2")
+    ])
+    const { items, turns } = settle(run([spoken("a1")], t))
+    assert.deepStrictEqual(items, ["a1", "u1", "u2"])
+    assert.deepInclude(turns[1], { text: "Mm-hm.", aside: true })
+    assert.deepInclude(turns[2], { aside: false })
+  })
+
   it("keeps a never heard item, which the model deleted, before the next one", () => {
     const moves = [agent("a1"), agent("a2", "a1"), spoken("a1", 8_000, 400), spoken("a2", 8_000, 0)]
     const t = run([committed("u1"), ...moves.map((move) => move), committed("u2", "a1"), failed("u1"), failed("u2")])
