@@ -60,7 +60,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
     if (broken.length < mostFindings && !suspended.has(invariant)) broken.push({ invariant, at, detail })
   }
   const measures = Measures.make()
-  const peers = Peers.make()
+  const peers = Peers.make(plan.agent)
   const on: Case = { world, plan, bounds: Bounds.of(plan), peers, measures, found }
   peers.judge(on)
   const spoken = Spoken.make(on)

@@ -34,8 +34,6 @@ const marginMs = 2_000
 
 export const make = (on: Case, books: Books): Rule => {
   const { found, peers, plan, world } = on
-  const { detection } = plan.agent
-  const padding = detection.type === "server_vad" ? detection.prefixPaddingMs : 300
   let nextLook = 0
   let speaking = false
   let failures = 0
@@ -52,9 +50,6 @@ export const make = (on: Case, books: Books): Rule => {
   const endCalls = new Set<string>()
   let goodbyeAt = Number.POSITIVE_INFINITY
   let requestedEnd = false
-  /** Bytes of the caller that the model was told late, and whether they are being told. */
-  let backlogEnd = 0
-  let isFlushing = false
   /** When the speech under way was begun, where the model learned of it from the backlog. */
   let spokenAt: number | null = null
   let carrierAt = Number.NEGATIVE_INFINITY
@@ -94,13 +89,6 @@ export const make = (on: Case, books: Books): Rule => {
         found("goodbye is heard", at, `it hangs up ${one.pending / 8} ms before the end of ${one.item}`)
       }
     }
-  }
-
-  const backlogged = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>): number | null => {
-    const session = peers.sessions[event.session]
-    const place = (event.audioStartMs + padding) * 8
-    if (session === undefined || place >= backlogEnd) return null
-    return session.readyAt - (backlogEnd - place) / 8
   }
 
   const cleared = (at: number): void => {
@@ -148,7 +136,6 @@ export const make = (on: Case, books: Books): Rule => {
   return {
     event: (event, at) => {
       if ("stream" in event) carrierAt = at
-      isFlushing = event._tag === "ModelSessionUpdated"
       switch (event._tag) {
         case "CarrierKeyed":
           if (!peers.isStreaming()) return
@@ -161,7 +148,7 @@ export const make = (on: Case, books: Books): Rule => {
           speaking = true
           requests = 0
           goodbyeAt = Number.POSITIVE_INFINITY
-          spokenAt = backlogged(event)
+          spokenAt = peers.backlogged(event)
           return
         case "ModelSpeechStopped":
           speaking = false
@@ -197,12 +184,8 @@ export const make = (on: Case, books: Books): Rule => {
           return
         case "Clear":
           return cleared(at)
-        case "ForwardSilence":
-          if (isFlushing) backlogEnd = command.from + command.bytes
-          return
         case "ForwardAudio":
         case "PlayAudio":
-          if (isFlushing && command._tag === "ForwardAudio") backlogEnd = command.from + command.bytes
           if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
           return
         case "AddText":

@@ -5,9 +5,12 @@
  * A session is *ready* from `session.updated` on: before that it is only configured. A stream is open from `start` on.
  */
 
-import type { Command, Event } from "@offhook/core"
+import type { Agent, Command, Event } from "@offhook/core"
 import * as Bounds from "./Bounds.ts"
 import type { Case, Rule } from "./Case.ts"
+
+/** What an onset includes where the detection names nothing (protocols.md E.2). */
+const defaultPaddingMs = 300
 
 export interface Session {
   connected: boolean
@@ -32,6 +35,8 @@ export interface Peers {
   readonly isOver: boolean
   readonly isReady: (session: number) => boolean
   readonly isStreaming: () => boolean
+  /** When what the model now calls speech was said, where it learned of it from a backlog; null where it heard it live. */
+  readonly backlogged: (event: Extract<Event, { _tag: "ModelSpeechStarted" }>) => number | null
   /** What we sent to a session before this arrived there, if the network took `most` ms: by then it was lost, or closed. */
   readonly deafAt: (session: number, most: number) => number
 }
@@ -40,7 +45,11 @@ export interface Tracker extends Peers, Rule {
   readonly judge: (on: Pick<Case, "found" | "world">) => void
 }
 
-export const make = (): Tracker => {
+export const make = ({ detection }: Agent.Agent): Tracker => {
+  const padding = detection.type === "server_vad" ? detection.prefixPaddingMs : defaultPaddingMs
+  /** Bytes of the caller that the model was told late, and whether they are being told. */
+  let backlogEnd = 0
+  let isFlushing = false
   const sessions: Array<Session> = []
   const streams: Array<Stream> = []
   let on: Pick<Case, "found" | "world"> | undefined
@@ -98,6 +107,11 @@ export const make = (): Tracker => {
       return session !== undefined && session.endedBy === null && session.readyAt < Number.POSITIVE_INFINITY
     },
     isStreaming: () => (streams.at(-1)?.endedAt ?? 0) === Number.POSITIVE_INFINITY,
+    backlogged: (event) => {
+      const session = sessions[event.session]
+      const place = (event.audioStartMs + padding) * 8
+      return session === undefined || place >= backlogEnd ? null : session.readyAt - (backlogEnd - place) / 8
+    },
     deafAt: (index, most) => {
       let at = sessions[index]?.endedAt ?? Number.POSITIVE_INFINITY
       for (const closing of on?.world.closings ?? []) {
@@ -112,6 +126,7 @@ export const make = (): Tracker => {
     },
 
     event: (event: Event, at) => {
+      isFlushing = event._tag === "ModelSessionUpdated"
       switch (event._tag) {
         case "CarrierStarted":
           if (streams[event.stream] === undefined) {
@@ -195,6 +210,10 @@ export const make = (): Tracker => {
         case "RunTool":
         case "Settled":
           return
+        case "ForwardAudio":
+        case "ForwardSilence":
+          if (isFlushing) backlogEnd = command.from + command.bytes
+          return toModel(command, at)
         default:
           return toModel(command, at)
       }

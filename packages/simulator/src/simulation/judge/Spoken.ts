@@ -19,6 +19,9 @@ const rounding = 5
 /** What the agent may repeat or lose when it goes on after a pause. */
 const resumeMs = 25
 
+/** Items that are remembered. */
+const remembered = 256
+
 /** Audio that is audible for so long was so when the caller began to speak: no backlog is told so late. */
 const longAudible = 2_000
 /** From the clear at the carrier to silence. */
@@ -87,6 +90,8 @@ export const make = (on: Case): Books => {
   const mayResume = plan.agent.pauseToDecide
   const echoes = Echoes.make(carrier, bounds)
   const open: Array<Spoken> = []
+  /** The latest that were judged: whether they were heard to their end. */
+  const over = new Map<string, boolean>()
   const outOfBand = new Set<string>()
   const pieces: Array<{ readonly list: Array<Piece | undefined>; first: number }> = []
   const cursor = { heard: 0, cleared: 0 }
@@ -199,7 +204,7 @@ export const make = (on: Case): Books => {
     if (!peers.isReady(event.session)) return
     speaking = true
     read()
-    if (!isImmediate || isProtected()) return
+    if (!isImmediate || isProtected() || peers.backlogged(event) !== null) return
     if (requested !== null) doomed = requested
     if (at - startedAt > longAudible && heardUntil < at) spokenToAt = at
   }
@@ -320,7 +325,12 @@ export const make = (on: Case): Books => {
       return
     }
     const one = find(command.session, command.item, command.contentIndex)
-    if (one === undefined) return found("truncated within", at, `${command.item} is truncated, and is not being said`)
+    if (one === undefined) {
+      const isWhole = over.get(command.item)
+      if (isWhole === true) found("whole is left alone", at, `${command.item} was heard to its end, and is cut now`)
+      if (isWhole === undefined) found("truncated within", at, `${command.item} is truncated, and is not being said`)
+      return
+    }
     one.toldAt = at
     one.toldMs = command.audioEndMs
     if (!Number.isInteger(command.audioEndMs) || command.audioEndMs < 0) {
@@ -371,7 +381,7 @@ export const make = (on: Case): Books => {
       if (one === undefined) continue
       if (one.pending === 0 && isLeft(one) && one.clearGivenAt + bounds.settle + bounds.frame < until) {
         found(
-          "told in time",
+          mayResume ? "pause is short" : "told in time",
           world.now(),
           `${named(one)} was cut, and the model does not know ${Math.round(until - one.clearGivenAt)} ms after`
         )
@@ -381,6 +391,8 @@ export const make = (on: Case): Books => {
       if (!isFinal || lastChange(one) + bounds.settle > until) continue
       open.splice(index--, 1)
       judge(one)
+      over.set(one.item, one.heard === one.received && !one.isCut)
+      if (over.size > remembered) over.delete(over.keys().next().value ?? "")
     }
   }
 
