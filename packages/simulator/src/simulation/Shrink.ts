@@ -167,17 +167,34 @@ const agent: Pass = (plan, attempt) => {
   }
 }
 
-/** Every number, to nothing, or half, or at least a round one. */
+/** Every number, to the least it may be, or half, or at least a round one. */
 const numbers: Pass = (plan, attempt) => {
   for (const path of paths(plan(), isNumber)) {
+    const least = leastOf(path)
     const lower = (to: (value: number) => number) => {
       const value = at(plan(), path)
-      return typeof value === "number" && attempt(changed(plan(), path, to(value)))
+      if (typeof value !== "number" || value <= least) return false
+      return attempt(changed(plan(), path, Math.max(least, to(value))))
     }
-    if (lower(() => 0)) continue
+    if (lower(() => least)) continue
     while (lower((value) => rounded(value / 2)));
-    lower((value) => rounded(value))
+    lower(rounded)
   }
+}
+
+/** With less, time would stand still. */
+const leastOf = (path: Path): number => {
+  const name = String(path.at(-1))
+  return path[1] === "pace" ? 1 : Object.hasOwn(leasts, name) ? (leasts[name] ?? 0) : 0
+}
+
+const leasts: Readonly<Record<string, number>> = {
+  clockMs: 1,
+  delayMs: 20,
+  everyMs: 1_000,
+  frameBytes: 160,
+  nth: 1,
+  speed: 0.1
 }
 
 /** One digit, then zeros; below 1 only two digits after the point. */
