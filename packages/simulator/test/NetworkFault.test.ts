@@ -1,5 +1,5 @@
 import { Agent, Call, type Command, type Event } from "@offhook/core"
-import { Brain, Caller, SpeechFiles, World } from "@offhook/simulator"
+import { Brain, Caller, type CarrierFault, SpeechFiles, World } from "@offhook/simulator"
 import { assert, describe, it } from "vitest"
 
 const audio = SpeechFiles.load()
@@ -311,4 +311,69 @@ it("lines are each direction's own", () => {
   assert.closeTo((ear.heard[0]?.at ?? 0) - played, 300, 0.001)
   const [connected] = one.events("ModelConnected")
   assert.closeTo((connected?.now ?? 0) - (one.world.admittedAt() ?? 0), 25, 0.001)
+})
+
+describe("a carrier that misbehaves", () => {
+  const odds = [
+    "binary frame",
+    "broken base64",
+    "early stop",
+    "empty payload",
+    "foreign stream",
+    "invalid key",
+    "malformed JSON",
+    "malformed message",
+    "media without payload",
+    "outdated media",
+    "repeated echo",
+    "repeated media",
+    "second start",
+    "unknown echo",
+    "unknown event"
+  ] as const satisfies ReadonlyArray<CarrierFault.Odd>
+  const misbehaviour: Partial<Record<CarrierFault.Odd, string>> = {
+    "binary frame": "binary frame",
+    "broken base64": "malformed message",
+    "empty payload": "malformed message",
+    "foreign stream": "wrong stream",
+    "invalid key": "malformed message",
+    "malformed JSON": "malformed JSON",
+    "malformed message": "malformed message",
+    "media without payload": "malformed message",
+    "second start": "second start",
+    "unknown event": "unknown message"
+  }
+  for (const what of odds) {
+    it(`sends a message out of place, ${what}: the call comes to its end`, () => {
+      for (const wire of ["text", "direct"] as const) {
+        const one = call({ wire, carrier: { faults: [{ _tag: "Sends", what, when: { atMs: 3_000 } }] } })
+        assert.deepStrictEqual(
+          one.events("CarrierMisbehaved").map(({ what }) => what as string),
+          misbehaviour[what] === undefined ? [] : [misbehaviour[what]]
+        )
+        isOver(one)
+      }
+    })
+  }
+
+  const others: ReadonlyArray<CarrierFault.CarrierFault> = [
+    { _tag: "EchoesFlushed", order: "shuffled", place: "before" },
+    { _tag: "EchoesLate", ms: 90 },
+    { _tag: "EchoesMissing", atMs: 0, ms: null },
+    { _tag: "EchoesMissing", atMs: 2_000, ms: 900 },
+    { _tag: "MediaBeforeStart" },
+    { _tag: "MediaLost", atMs: 2_000, ms: 500 },
+    { _tag: "MediaSwapped", when: { after: 50 } },
+    { _tag: "StartMissing" },
+    { _tag: "StopRepeated" },
+    { _tag: "TimestampsShifted", atMs: 2_000, byMs: -1_500 },
+    { _tag: "TimestampsShifted", atMs: 2_000, byMs: 40_000 }
+  ]
+  for (const fault of others) {
+    it(`${fault._tag}: the call comes to its end`, () => {
+      for (const turns of ["machine", "model"] as const) {
+        isOver(call({ wire: "direct", agent: { ...Agent.defaults, turns }, carrier: { faults: [fault] } }))
+      }
+    })
+  }
 })
