@@ -88,7 +88,7 @@ export const rules = {
   ),
   "turn answered": rule(
     "Every turn of the caller is answered, or the reason is in the recording.",
-    "within 20 s: three attempts at a response that the model does not create"
+    "within 20 s: three attempts at a response that the model does not create; 7 s in which nobody speaks and nothing is done"
   ),
   "no dead air": rule(
     "Who waits for the agent is not left in silence without a reason in the recording.",

@@ -44,6 +44,8 @@ const slack = 100
 export const deadAir = 12_000
 /** A turn is answered. */
 export const answer = 20_000
+/** While nobody speaks and nothing is done about it, a turn waits: less than two deadlines of an answer. */
+export const idle = 7_000
 /** After a tool's time is over. */
 export const toolAnswer = 1_000
 /** No event of an active response: it is given up. */

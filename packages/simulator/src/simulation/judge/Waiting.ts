@@ -22,6 +22,9 @@ export const make = (on: Case, books: Books): Rule => {
   /** Something was done about it, or said of it, the last time. */
   let busyAt = Number.NEGATIVE_INFINITY
   let turns: Array<Turn> = []
+  /** How long turns have waited while nobody spoke and nothing was done about them. */
+  let waited = 0
+  let lookedAt = 0
   const active = new Set<string>()
   const running = new Set<string>()
   const silent = new Set<string>()
@@ -65,9 +68,13 @@ export const make = (on: Case, books: Books): Rule => {
       owed = null
     }
     const first = turns[0]
-    if (first !== undefined && at - Math.max(first.at, busyAt) > Bounds.answer) {
+    const isIdle = !isUnderWay() && !speaking && world.carrier.inPlay(at) === undefined
+    waited = first === undefined || isUnderWay() ? 0 : waited + (isIdle ? at - lookedAt : 0)
+    lookedAt = at
+    if (first !== undefined && (at - Math.max(first.at, busyAt) > Bounds.answer || waited > Bounds.idle)) {
       found("turn answered", at, `${first.item} of ${Math.round(first.at)} ms is not answered`)
       turns = []
+      waited = 0
     }
   }
 
