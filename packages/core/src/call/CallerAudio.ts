@@ -7,7 +7,8 @@
  * the next entry.
  *
  * Invariants
- * 1. Every byte from the carrier is forwarded exactly once and in order, or counted in `lostBytes`.
+ * 1. Every byte from the carrier is forwarded exactly once and in order, or counted in `lostBytes`. A frame that comes
+ *    again is none.
  * 2. Where the carrier's timestamps jump, silence of the same length is forwarded (one gap at most `gapFilledMs`).
  * 3. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
  */
@@ -54,6 +55,12 @@ export const initial: CallerAudio = {
   loudUntil: 0,
   aheadMs: 0,
   map: []
+}
+
+/** The same frame once more. */
+export const isRepeated = ({ aheadMs, expected }: CallerAudio, event: CarrierAudio): boolean => {
+  const length = event.bytes / Limits.bytesPerMs
+  return expected !== null && aheadMs === 0 && Math.abs(event.timestamp + length - expected) < length / 2
 }
 
 /**

@@ -41,6 +41,7 @@ export const audio = (call: Draft, event: CarrierAudio): void => {
     Pause.framed(call)
   }
   if (call.model.status === "closed") return
+  if (CallerAudio.isRepeated(call.caller, event)) return noteOnce(call, "carrier misbehaved", "repeated media")
   const session = call.model.status === "ready" ? call.model.session : null
   const [caller, unfilled] = CallerAudio.frame(call.caller, event, Gate.isLoud(call, event), session, call.out)
   call.caller = caller

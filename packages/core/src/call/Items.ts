@@ -11,6 +11,7 @@
  * 2. An item leaves `items` exactly once, after its response, with its figures in the transcript.
  */
 
+import * as CommandId from "../CommandId.ts"
 import type { Cut } from "../Ledger.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
@@ -70,6 +71,19 @@ export const cut = (call: Draft, cuts: ReadonlyArray<Cut>, atOnce: boolean): voi
     if (open.done || (atOnce && held.due !== null)) release(call, held)
     else call.held = [...call.held, held]
   }
+}
+
+/** What was told before its response was done is refused for that: it is told again then. False for any other error. */
+export const refused = (call: Draft, cause: string | null): boolean => {
+  const isNamed = ({ done, item, told }: OpenItem) =>
+    !done && told !== null && (cause === CommandId.truncate(item) || cause === CommandId.deleteItem(item))
+  const again = call.items.filter(isNamed)
+  call.items = call.items.map((open) => (isNamed(open) ? { ...open, told: null, deleted: false } : open))
+  const held = again.flatMap(({ contentIndex, item, response, session, told }) =>
+    told === null ? [] : [{ session, item, contentIndex, heardBytes: told, response, due: null }]
+  )
+  call.held = [...call.held, ...held]
+  return again.length > 0
 }
 
 /** The held truncations that are due. */

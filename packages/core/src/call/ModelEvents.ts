@@ -1,5 +1,6 @@
 /** What the model's events do to a call. Events of another session than the present one change nothing. */
 
+import * as CommandId from "../CommandId.ts"
 import type { AudioFormat, ModelAudio, ModelErred, ModelItemAdded, ModelSessionUpdated, ModelText } from "../Event.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
@@ -90,8 +91,9 @@ export const erred = (call: Draft, { error }: ModelErred): void => {
   if (kind !== "ignore") note(call, "model error", describe(error))
   if (kind === "end") return Ending.fail(call, "model refused")
   if (kind === "renew") return Ending.fail(call, "model lost")
-  if (Responses.refused(call, error)) return
-  if (call.model.status === "configuring" && kind !== "ignore") Ending.fail(call, "model refused")
+  if (Responses.refused(call, error) || Items.refused(call, error.cause)) return
+  if (call.model.status === "configuring" && error.cause === CommandId.configureModel)
+    Ending.fail(call, "model refused")
 }
 
 export const lost = (call: Draft, kind: "end" | "renew", reason: string): void => {

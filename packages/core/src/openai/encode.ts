@@ -1,13 +1,13 @@
 /**
  * Commands to text of OpenAI's Realtime API (protocols.md E.4). Audio is concatenated, never read.
  *
- * What the model may refuse carries an `event_id`, which comes back as the error's `cause`: `CreateResponse` its
- * request, every other command the id that `eventId` gives it.
+ * What the model may refuse carries an `event_id` (CommandId), which comes back as the error's `cause`.
  */
 
 import * as Mulaw from "../audio/Mulaw.ts"
 import * as Payload from "../audio/Payload.ts"
 import type { Command } from "../Command.ts"
+import * as CommandId from "../CommandId.ts"
 import type { ClientEvent } from "./ClientEvent.ts"
 import { session } from "./Session.ts"
 
@@ -38,35 +38,14 @@ export const encode = (command: Encodable): string => {
   }
 }
 
-/** The `event_id` of a command, so that an error's `cause` can be told. */
-export const eventId = (command: Exclude<Encodable, { readonly _tag: "ForwardAudio" | "ForwardSilence" }>): string => {
-  switch (command._tag) {
-    case "AddText":
-      return `add_text:${command.item}`
-    case "AnswerTool":
-      return `answer_tool:${command.call}`
-    case "CancelResponse":
-      return "cancel_response"
-    case "ConfigureModel":
-      return "configure_model"
-    case "CreateResponse":
-      return command.request
-    case "DeleteItem":
-      return `delete_item:${command.item}`
-    case "Truncate":
-      return `truncate:${command.item}`
-  }
-}
-
 const clientEvent = (
   command: Exclude<Encodable, { readonly _tag: "ForwardAudio" | "ForwardSilence" }>
 ): ClientEvent => {
-  const event_id = eventId(command)
   switch (command._tag) {
     case "AddText":
       return {
         type: "conversation.item.create",
-        event_id,
+        event_id: CommandId.addText(command.item),
         item: {
           id: command.item,
           type: "message",
@@ -77,29 +56,29 @@ const clientEvent = (
     case "AnswerTool":
       return {
         type: "conversation.item.create",
-        event_id,
+        event_id: CommandId.answerTool(command.call),
         item: { type: "function_call_output", call_id: command.call, output: command.output }
       }
     case "CancelResponse":
       return command.response === null
-        ? { type: "response.cancel", event_id }
-        : { type: "response.cancel", event_id, response_id: command.response }
+        ? { type: "response.cancel", event_id: CommandId.cancelResponse }
+        : { type: "response.cancel", event_id: CommandId.cancelResponse, response_id: command.response }
     case "ConfigureModel":
-      return { type: "session.update", event_id, session: session(command.agent) }
+      return { type: "session.update", event_id: CommandId.configureModel, session: session(command.agent) }
     case "CreateResponse": {
       const metadata = { offhook_request: command.request }
       return {
         type: "response.create",
-        event_id,
+        event_id: command.request,
         response: command.instructions === null ? { metadata } : { instructions: command.instructions, metadata }
       }
     }
     case "DeleteItem":
-      return { type: "conversation.item.delete", event_id, item_id: command.item }
+      return { type: "conversation.item.delete", event_id: CommandId.deleteItem(command.item), item_id: command.item }
     case "Truncate":
       return {
         type: "conversation.item.truncate",
-        event_id,
+        event_id: CommandId.truncate(command.item),
         item_id: command.item,
         content_index: command.contentIndex,
         audio_end_ms: command.audioEndMs

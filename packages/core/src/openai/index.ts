@@ -1,5 +1,5 @@
 export type * as ClientEvent from "./ClientEvent.ts"
 export { type Decoded, decode } from "./decode.ts"
-export { type Encodable, encode, eventId } from "./encode.ts"
+export { type Encodable, encode } from "./encode.ts"
 export type * as ServerEvent from "./ServerEvent.ts"
 export { session } from "./Session.ts"
