@@ -16,12 +16,14 @@ import * as Base64 from "./Base64.ts"
 import type * as Caller from "./Caller.ts"
 import * as Line from "./Line.ts"
 import type * as Brain from "./model/Brain.ts"
-import type { Moment, NetworkFault, Peer } from "./NetworkFault.ts"
+import type { NetworkFault, Peer } from "./NetworkFault.ts"
 import * as Random from "./Random.ts"
 import * as SimCarrier from "./SimCarrier.ts"
 import * as SimModel from "./SimModel.ts"
 import * as Schedule from "./world/Schedule.ts"
+import * as Sockets from "./world/Sockets.ts"
 
+export type { Closing } from "./world/Sockets.ts"
 export type Network = Line.Network
 
 /** The state machine that takes the call; `Call` of the core, or one that a test has changed. */
@@ -78,22 +80,12 @@ export interface Host {
   >
 }
 
-/** A socket was closed: by whom, as soon as that side did it. */
-export interface Closing {
-  readonly at: number
-  readonly peer: Peer
-  /** Which stream or session. */
-  readonly index: number
-  readonly by: "host" | "network" | "peer"
-  readonly code: number
-}
-
 export interface World {
   readonly carrier: SimCarrier.SimCarrier
   /** Sessions of the call, from 0. */
   readonly models: ReadonlyArray<SimModel.SimModel>
   /** Only grows. A socket that both sides close is there twice. */
-  readonly closings: ReadonlyArray<Closing>
+  readonly closings: ReadonlyArray<Sockets.Closing>
   /** The commands that the machine began with. */
   readonly first: ReadonlyArray<Command>
   readonly config: Agent.Config
@@ -114,36 +106,6 @@ export interface World {
 const mostAtOnce = 50_000
 
 const streamUrl = "ws://127.0.0.1/media-stream"
-
-/** One direction of a socket. */
-interface Passage {
-  readonly socket: Socket
-  readonly isInbound: boolean
-}
-
-/** A connection between the host and a peer. */
-class Socket {
-  readonly peer: Peer
-  readonly index: number
-  readonly inbound: Passage = { socket: this, isInbound: true }
-  readonly outbound: Passage = { socket: this, isInbound: false }
-  status: "closed" | "open" | "opening" = "opening"
-  /** Messages that the host received. */
-  received = 0
-  /** Nothing that is sent from now on arrives. */
-  isLost = false
-  /** Nor does what is on its way. */
-  isDropped = false
-  /** The peer sends nothing any more. */
-  isMute = false
-  /** The peer knows that it is closed, or is about to. */
-  isOver = false
-
-  constructor(peer: Peer, index: number) {
-    this.peer = peer
-    this.index = index
-  }
-}
 
 export const make = (options: Options): World => {
   const machine: Machine = options.machine ?? Call
@@ -172,9 +134,7 @@ export const make = (options: Options): World => {
     direct
   })
   const models: Array<SimModel.SimModel> = []
-  const sockets: Record<Peer, Array<Socket>> = { carrier: [], model: [] }
-  const closings: Array<Closing> = []
-  const schedule = Schedule.make<Passage | null>()
+  const schedule = Schedule.make<Sockets.Passage | null>()
   const later = (at: number, act: () => void): void => schedule.add(at, null, act)
   const levelsOfSilence = new Map<Uint8Array, string>()
   let first: ReadonlyArray<Command> = []
@@ -189,6 +149,22 @@ export const make = (options: Options): World => {
   let carrierDue = Infinity
   const modelsDue: Array<number> = []
   let hostDue = Infinity
+
+  const sockets = Sockets.make({
+    schedule,
+    from,
+    to,
+    faults,
+    now: () => time,
+    tellPeer: ({ peer, index }, code) => {
+      if (peer === "model") modelInput(index, { _tag: "Closed", at: time })
+      else carrierInput({ _tag: "SocketClosed", at: time, stream: index, code, reason: "" })
+    },
+    tellHost: ({ peer, index }, code) => {
+      if (peer === "carrier") step({ _tag: "CarrierClosed", at: stamp(), stream: index, code })
+      else step({ _tag: "ModelClosed", at: stamp(), session: index, code, reason: "" })
+    }
+  })
 
   /** The host's clock: whole ms of the call, never going back. */
   const stamp = (): number => {
@@ -227,10 +203,14 @@ export const make = (options: Options): World => {
         const { stream } = command
         if (direct && command._tag === "PlayAudio") {
           const payload = bytesOf(command.payload)
-          return send(sockets.carrier[stream], () => carrierInput({ _tag: "AudioReceived", at: time, stream, payload }))
+          return sockets.send(sockets.find("carrier", stream), () =>
+            carrierInput({ _tag: "AudioReceived", at: time, stream, payload })
+          )
         }
         const text = Twilio.encode(command, streamSids[stream] ?? "")
-        return send(sockets.carrier[stream], () => carrierInput({ _tag: "TextReceived", at: time, stream, text }))
+        return sockets.send(sockets.find("carrier", stream), () =>
+          carrierInput({ _tag: "TextReceived", at: time, stream, text })
+        )
       }
       case "CloseCarrier":
         return closeCarrier(command.stream)
@@ -248,7 +228,7 @@ export const make = (options: Options): World => {
         return
       }
       case "Ended":
-        return letGo()
+        return sockets.letGo()
       case "Note":
       case "Reacted":
       case "Settled":
@@ -257,100 +237,15 @@ export const make = (options: Options): World => {
         const { session } = command
         if (direct && (command._tag === "ForwardAudio" || command._tag === "ForwardSilence")) {
           const payload = command._tag === "ForwardAudio" ? bytesOf(command.payload) : silence(command.bytes)
-          return send(sockets.model[session], () => modelInput(session, { _tag: "AudioReceived", at: time, payload }))
+          return sockets.send(sockets.find("model", session), () =>
+            modelInput(session, { _tag: "AudioReceived", at: time, payload })
+          )
         }
         const text = OpenAI.encode(command)
-        return send(sockets.model[session], () => modelInput(session, { _tag: "TextReceived", at: time, text }))
+        return sockets.send(sockets.find("model", session), () =>
+          modelInput(session, { _tag: "TextReceived", at: time, text })
+        )
       }
-    }
-  }
-
-  // Sockets.
-
-  const opening = (peer: Peer, index: number): Socket => {
-    const socket = new Socket(peer, index)
-    sockets[peer][index] = socket
-    return socket
-  }
-
-  const opened = (socket: Socket): void => {
-    if (socket.status === "opening") socket.status = "open"
-    strike(socket)
-  }
-
-  /** From the host to the peer. */
-  const send = (socket: Socket | undefined, arrive: () => void): void => {
-    if (socket === undefined || socket.isLost) return
-    schedule.add(to[socket.peer].arrival(time), socket.outbound, arrive)
-  }
-
-  /** From the peer to the host. */
-  const receive = (socket: Socket, sentAt: number, arrive: () => void): void => {
-    if (socket.isLost || socket.isMute) return
-    schedule.add(from[socket.peer].arrival(sentAt), socket.inbound, arrive)
-  }
-
-  /** What was scheduled next happens, unless it was lost on its way. */
-  const happen = (): void => {
-    const entry = schedule.take()
-    if (entry === undefined) return
-    const { act, on } = entry
-    if (on === null) return act()
-    const { isInbound, socket } = on
-    if (socket.isDropped) return
-    if (isInbound) socket.received++
-    act()
-    if (isInbound) strike(socket)
-  }
-
-  const strike = (socket: Socket): void => {
-    if (faults.length === 0) return
-    for (const fault of faults) {
-      if (!isLossOf(fault, socket) || !("received" in fault.when) || fault.when.received !== socket.received) continue
-      lose(socket, fault.inFlight === "lost")
-    }
-  }
-
-  const lose = (socket: Socket, isDropped: boolean): void => {
-    if (socket.status !== "open" || socket.isLost) return
-    const { peer, index } = socket
-    socket.status = "closed"
-    socket.isLost = true
-    socket.isDropped = isDropped
-    socket.isOver = true
-    closings.push({ at: time, peer, index, by: "network", code: 1006 })
-    later(to[peer].arrival(time), () => tellClosed(socket, 1006))
-    later(from[peer].arrival(time), () => {
-      if (peer === "carrier") step({ _tag: "CarrierClosed", at: stamp(), stream: index, code: 1006 })
-      else step({ _tag: "ModelClosed", at: stamp(), session: index, code: 1006, reason: "" })
-    })
-  }
-
-  const closedByHost = (socket: Socket): void => {
-    if (socket.status === "closed") return
-    socket.status = "closed"
-    closings.push({ at: time, peer: socket.peer, index: socket.index, by: "host", code: 1000 })
-  }
-
-  /** The peer ignores what ends its connection. */
-  const isIgnored = (socket: Socket): boolean => {
-    const fault = faults.find((fault) => fault._tag === "CloseIgnored" && fault.peer === socket.peer)
-    if (fault?._tag !== "CloseIgnored") return false
-    socket.isMute = fault.afterwards === "silent"
-    return true
-  }
-
-  const tellClosed = (socket: Socket, code: number): void => {
-    if (socket.peer === "model") modelInput(socket.index, { _tag: "Closed", at: time })
-    else carrierInput({ _tag: "SocketClosed", at: time, stream: socket.index, code, reason: "" })
-  }
-
-  const letGo = (): void => {
-    for (const socket of [...sockets.carrier, ...sockets.model]) {
-      if (socket.isOver) continue
-      closedByHost(socket)
-      socket.isOver = true
-      later(to[socket.peer].arrival(time), () => tellClosed(socket, 1000))
     }
   }
 
@@ -367,18 +262,18 @@ export const make = (options: Options): World => {
       case "PostWebhook":
         return later(from.carrier.arrival(output.at), () => admit(output.request))
       case "OpenSocket": {
-        const socket = opening("carrier", output.stream)
+        const socket = sockets.begin("carrier", output.stream)
         return later(from.carrier.arrival(output.at), () => {
           const { stream } = output
           if (state === undefined || machine.isEnded(state)) {
             socket.isOver = true
-            closedByHost(socket)
+            sockets.closedByHost(socket)
             return later(to.carrier.arrival(time), () =>
               carrierInput({ _tag: "SocketRefused", at: time, stream, status: 403 })
             )
           }
           later(to.carrier.arrival(time), () => carrierInput({ _tag: "SocketOpened", at: time, stream }))
-          opened(socket)
+          sockets.opened(socket)
         })
       }
       case "SendAudio": {
@@ -404,11 +299,10 @@ export const make = (options: Options): World => {
         )
       case "CloseSocket": {
         const { stream, code } = output
-        const socket = sockets.carrier[stream]
+        const socket = sockets.find("carrier", stream)
         if (socket === undefined) return
-        socket.isOver = true
-        closings.push({ at: output.at, peer: "carrier", index: stream, by: "peer", code })
-        return receive(socket, output.at, () => {
+        sockets.closedByPeer(socket, output.at, code)
+        return sockets.receive(socket, output.at, () => {
           socket.status = "closed"
           step({ _tag: "CarrierClosed", at: stamp(), stream, code })
         })
@@ -420,10 +314,8 @@ export const make = (options: Options): World => {
     }
   }
 
-  const fromStream = (output: { readonly at: number; readonly stream: number }, arrive: () => void): void => {
-    const socket = sockets.carrier[output.stream]
-    if (socket !== undefined) receive(socket, output.at, arrive)
-  }
+  const fromStream = (output: { readonly at: number; readonly stream: number }, arrive: () => void): void =>
+    sockets.receive(sockets.find("carrier", output.stream), output.at, arrive)
 
   const silentLevels = (payload: Uint8Array): string => {
     let levels = levelsOfSilence.get(payload)
@@ -450,14 +342,14 @@ export const make = (options: Options): World => {
   }
 
   const closeCarrier = (stream: number): void => {
-    const socket = sockets.carrier[stream]
+    const socket = sockets.find("carrier", stream)
     if (socket === undefined) return
-    closedByHost(socket)
-    if (socket.isOver || isIgnored(socket)) return
+    sockets.closedByHost(socket)
+    if (socket.isOver || sockets.isIgnored(socket)) return
     socket.isOver = true
-    send(socket, () => {
-      tellClosed(socket, 1000)
-      receive(socket, time, () => step({ _tag: "CarrierClosed", at: stamp(), stream, code: 1000 }))
+    sockets.send(socket, () => {
+      carrierInput({ _tag: "SocketClosed", at: time, stream, code: 1000, reason: "" })
+      sockets.receive(socket, time, () => step({ _tag: "CarrierClosed", at: stamp(), stream, code: 1000 }))
     })
   }
 
@@ -467,8 +359,8 @@ export const make = (options: Options): World => {
       const afterMs = fault?._tag === "HangUpFailed" ? fault.afterMs : 0
       return later(time + afterMs, () => step({ _tag: "HangUpFailed", at: stamp() }))
     }
-    const socket = sockets.carrier.at(-1)
-    if (socket !== undefined && isIgnored(socket)) return
+    const socket = sockets.last("carrier")
+    if (socket !== undefined && sockets.isIgnored(socket)) return
     const withoutStop = faults.some(({ _tag }) => _tag === "HangUpWithoutStop")
     const leave = () =>
       later(to.carrier.arrival(time), () =>
@@ -488,7 +380,7 @@ export const make = (options: Options): World => {
       seed: `${options.seed}/model/${session}`,
       direct
     })
-    const socket = opening("model", session)
+    const socket = sockets.begin("model", session)
     const fault = faults.find(
       (fault) => (fault._tag === "ConnectFailed" || fault._tag === "ConnectSlow") && (fault.index ?? 0) === session
     )
@@ -496,7 +388,7 @@ export const make = (options: Options): World => {
       later(to.model.arrival(time), () => {
         if (socket.isOver) return
         later(from.model.arrival(time), () => {
-          opened(socket)
+          sockets.opened(socket)
           step({ _tag: "ModelConnected", at: stamp(), session })
         })
         modelInput(session, { _tag: "Opened", at: time, model: options.agent.model })
@@ -520,7 +412,7 @@ export const make = (options: Options): World => {
 
   const modelInput = (session: number, input: SimModel.Input): void => {
     const model = models[session]
-    const socket = sockets.model[session]
+    const socket = sockets.find("model", session)
     if (model === undefined || socket === undefined) return
     const outputs = model.handle(input)
     for (let index = 0; index < outputs.length; index++) {
@@ -529,12 +421,12 @@ export const make = (options: Options): World => {
     modelsDue[session] = model.nextDeadline() ?? Infinity
   }
 
-  const modelOutput = (session: number, socket: Socket, output: SimModel.Output): void => {
+  const modelOutput = (session: number, socket: Sockets.Socket, output: SimModel.Output): void => {
     switch (output._tag) {
       case "SendAudio": {
         const { contentIndex, item, payload, response } = output
         const bytes = payload.length
-        return receive(socket, output.at, () => {
+        return sockets.receive(socket, output.at, () => {
           const at = stamp()
           if (bytes === 0) return step({ _tag: "ModelIgnored", at, session, type: "response.output_audio.delta" })
           const levels = Level.ofBytes(payload)
@@ -542,12 +434,11 @@ export const make = (options: Options): World => {
         })
       }
       case "SendText":
-        return receive(socket, output.at, () => step(OpenAI.decode(output.text, stamp(), session)))
+        return sockets.receive(socket, output.at, () => step(OpenAI.decode(output.text, stamp(), session)))
       case "CloseSocket": {
         const { code, reason } = output
-        socket.isOver = true
-        closings.push({ at: output.at, peer: "model", index: session, by: "peer", code })
-        return receive(socket, output.at, () => {
+        sockets.closedByPeer(socket, output.at, code)
+        return sockets.receive(socket, output.at, () => {
           socket.status = "closed"
           step({ _tag: "ModelClosed", at: stamp(), session, code, reason })
         })
@@ -558,26 +449,17 @@ export const make = (options: Options): World => {
   }
 
   const closeModel = (session: number): void => {
-    const socket = sockets.model[session]
+    const socket = sockets.find("model", session)
     if (socket === undefined) return
     const isOpening = socket.status === "opening"
-    closedByHost(socket)
-    if (socket.isOver || (!isOpening && isIgnored(socket))) return
+    sockets.closedByHost(socket)
+    if (socket.isOver || (!isOpening && sockets.isIgnored(socket))) return
     socket.isOver = true
-    send(socket, () => modelInput(session, { _tag: "Closed", at: time }))
+    sockets.send(socket, () => modelInput(session, { _tag: "Closed", at: time }))
   }
 
   later(0, () => carrierInput({ _tag: "CallPlaced", at: 0 }))
   for (const end of ends) if ("atMs" in end) later(end.atMs, () => requestEnd(end.by))
-  for (const fault of faults) {
-    if (fault._tag !== "SocketLost" || !("atMs" in fault.when)) continue
-    const { peer, index = 0 } = fault
-    later(fault.when.atMs, () => {
-      const socket = sockets[peer][index]
-      if (socket !== undefined) lose(socket, fault.inFlight === "lost")
-    })
-  }
-
   /** Nothing is left to happen. */
   let over = false
 
@@ -603,7 +485,7 @@ export const make = (options: Options): World => {
     over = at === Infinity
     if (at > ms || over) return false
     time = Math.max(time, at)
-    if (who === "schedule") happen()
+    if (who === "schedule") sockets.happen()
     else if (who === "carrier") carrierInput({ _tag: "TimeAdvanced", at: time })
     else if (who === "host") {
       stamped = Math.max(deadline ?? 0, stamp())
@@ -615,7 +497,7 @@ export const make = (options: Options): World => {
   return {
     carrier,
     models,
-    closings,
+    closings: sockets.closings,
     get first() {
       return first
     },
@@ -636,12 +518,6 @@ export const make = (options: Options): World => {
     }
   }
 }
-
-const isLossOf = (
-  fault: NetworkFault,
-  { peer, index }: Socket
-): fault is Extract<NetworkFault, { readonly _tag: "SocketLost" }> & { readonly when: Moment } =>
-  fault._tag === "SocketLost" && fault.peer === peer && (fault.index ?? 0) === index
 
 const bytesOf = (payload: string | Uint8Array): Uint8Array =>
   typeof payload === "string" ? (Base64.decode(payload) ?? new Uint8Array(0)) : payload
