@@ -31,7 +31,7 @@ const policies = (random: Random.Random, hasWords: boolean): Partial<Agent.Agent
       }
     : null
   return {
-    greetingProtected: chance(random, 0.25),
+    greetingProtected: chance(random, 0.35),
     interruptAfterMs,
     backchannels,
     pauseToDecide: (interruptAfterMs > 0 || backchannels !== null) && chance(random, 0.6),

@@ -78,15 +78,19 @@ const loudspeaker = (random: Random.Random): Echo.Options => ({
 /** What becomes of the caller's audio before it is sent. Noise lets a judge tell every frame from silence filled in. */
 const microphone = (random: Random.Random, kind: Kind): { noise: boolean; impairments?: Impairments } => {
   if (chance(random, 0.12)) return { noise: true, impairments: { silenceSuppression: true } }
-  const gaps = { good: 0, mobile: random.integer(0, 2), poor: random.integer(1, 6) }[kind]
-  if (gaps === 0) return { noise: chance(random, 0.5) }
-  return {
-    noise: true,
-    impairments: {
-      gaps: Array.from({ length: gaps }, (_, index) => ({
-        at: 4_000 * index + random.integer(500, 3_500),
-        ms: 20 * random.integer(1, 100)
-      }))
+  const noise = { noise: true }
+  switch (kind) {
+    case "good":
+      return { noise: chance(random, 0.5) }
+    case "mobile":
+      if (chance(random, 0.4)) return noise
+      return { ...noise, impairments: { gaps: [{ at: random.integer(500, 9_000), ms: gapMs(random) }] } }
+    case "poor": {
+      const everyMs = 1_000 * random.integer(3, 15)
+      return { ...noise, impairments: { gaps: [{ everyMs, ms: [20, gapMs(random)] }] } }
     }
   }
 }
+
+/** Whole frames, up to two seconds: longer ones end the caller's turn, or would without the silence that is put there. */
+const gapMs = (random: Random.Random): number => 20 * random.integer(1, 100)
