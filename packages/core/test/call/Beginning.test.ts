@@ -115,6 +115,20 @@ describe("A call begins", () => {
     assert.includeMembers(Scene.tags(scene.commands), ["CloseCarrier", "CloseModel"])
   })
 
+  it("whatever error comes meanwhile, unless it is what refuses the configuration", () => {
+    const error = { type: "server_error", code: "server_error", message: "sorry", param: null }
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    assert.deepStrictEqual(
+      Scene.notes(scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: null } })),
+      ["model error"]
+    )
+    assert.isNull(scene.state().ending)
+    scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "configure_model" } })
+    assert.strictEqual(scene.state().ending?.outcome, "model refused")
+  })
+
   it("and is given up when the model connects and is not configured in the same ten seconds", () => {
     const scene = Scene.make()
     Scene.carrier(scene)

@@ -47,6 +47,15 @@ describe("Caller audio", () => {
     assert.strictEqual(silence(frameAfter(scene, 20)), 1000)
   })
 
+  it("that the carrier repeats is not said twice, and that is noted once", () => {
+    const scene = Scene.live()
+    const { at: _, ...event } = Scene.frame(0, scene.now() - 20)
+    assert.deepStrictEqual(Scene.notes(scene.on(event)), ["carrier misbehaved"])
+    assert.deepStrictEqual(scene.on(event), [])
+    scene.wait(20)
+    assert.deepStrictEqual(Scene.tags(scene.on({ ...event, timestamp: event.timestamp + 20 })), ["ForwardAudio"])
+  })
+
   it("of an old stream is ignored", () => {
     const scene = Scene.live()
     const { at: _, ...event } = Scene.frame(0, scene.now())

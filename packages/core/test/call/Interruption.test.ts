@@ -12,6 +12,16 @@ const speaking = (agent: Parameters<typeof Scene.live>[0], ms: number, isDone = 
   return scene
 }
 
+/** The line stalls for `ms`, then all its frames come at once. */
+const stalls = (scene: Scene.Scene, ms: number): void => {
+  const from = scene.now()
+  scene.wait(ms)
+  for (let at = from; at < scene.now(); at += 20) {
+    const { at: _, ...frame } = Scene.frame(0, at)
+    scene.on(frame)
+  }
+}
+
 describe("Interrupting", () => {
   it("sends a mark and then a clear, at once", () => {
     const given = Scene.speaks(speaking({ turns: "model" }, 1000))
@@ -42,6 +52,41 @@ describe("Interrupting", () => {
     scene.frames(100)
     const [truncate] = Scene.only(Scene.echoes(scene), "Truncate")
     assert.closeTo(truncate?.audioEndMs ?? 0, 1600, 25)
+  })
+
+  it("waits for the next frame where the mark came back late on a late line, which tells its place", () => {
+    const scene = speaking({ turns: "model" }, 1000, true)
+    stalls(scene, 100)
+    Scene.speaks(scene)
+    const place = scene.now() + 10
+    scene.wait(80)
+    assert.deepStrictEqual(Scene.echoes(scene), [])
+    const { at: _, ...frame } = Scene.frame(0, place - 10)
+    const [truncate] = Scene.only(scene.on(frame), "Truncate")
+    assert.closeTo(truncate?.audioEndMs ?? 0, 1110, 12)
+  })
+
+  it("or as long as tells a late line from one that is silent", () => {
+    const scene = speaking({ turns: "model" }, 1000, true)
+    stalls(scene, 100)
+    Scene.speaks(scene)
+    scene.wait(80)
+    assert.deepStrictEqual(Scene.echoes(scene), [])
+    assert.deepStrictEqual(Scene.tags(scene.wait(59)), [])
+    assert.includeMembers(Scene.tags(scene.wait(1)), ["Reacted", "Truncate"])
+  })
+
+  it("tells a truncation again that was refused because its response was not done", () => {
+    const scene = speaking({ turns: "machine" }, 1000)
+    Scene.speaks(scene)
+    scene.frames(100)
+    Scene.echoes(scene)
+    const [first] = Scene.only(scene.wait(300), "Truncate")
+    assert.isDefined(first)
+    const error = { type: "invalid_request_error", code: "invalid_value", message: "in progress", param: "item_id" }
+    scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "truncate:item_1" } })
+    assert.deepStrictEqual(Scene.only(scene.wait(500), "Truncate"), [])
+    assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate"), [first])
   })
 
   it("lets the model cancel in model turns, and cancels itself in machine turns", () => {
