@@ -29,6 +29,8 @@ export const make = (on: Case): Rule => {
   let order = 0
   let requested: Request | null = null
   const active = new Map<string, Active>()
+  /** Of which nothing was heard for too long. */
+  const givenUp = new Set<string>()
   /** In the order of steps: when a response was announced, and when each request of ours was given. */
   const announced = new Map<string, number>()
   const asked = new Map<string, number>()
@@ -51,7 +53,8 @@ export const make = (on: Case): Rule => {
     for (const one of active.values()) {
       const isGivenUp =
         at - one.aliveAt >= Bounds.stuck - 1 || (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - 1)
-      if (!isGivenUp) found("one response", at, `${command.request} is asked for while ${one.id} is active`)
+      if (isGivenUp) givenUp.add(one.id)
+      else found("one response", at, `${command.request} is asked for while ${one.id} is active`)
     }
     if (requested !== null && at - requested.at < Bounds.requested - 1) {
       found("one response", at, `${command.request} is asked for while ${requested.id} is`)
@@ -86,6 +89,7 @@ export const make = (on: Case): Rule => {
   const isCrossing = (error: { readonly message: string; readonly event_id: string | null }): boolean => {
     const running = /resp_\w+/.exec(error.message)?.[0]
     const askedAt = asked.get(error.event_id ?? "")
+    if (running !== undefined && givenUp.has(running)) return true
     if (running === undefined || askedAt === undefined) return false
     const announcedAt = announced.get(running)
     return plan.agent.turns === "model" && (announcedAt === undefined || announcedAt > askedAt)
@@ -121,6 +125,10 @@ export const make = (on: Case): Rule => {
     event: (event, at) => {
       order++
       switch (event._tag) {
+        case "ModelSpeechStarted":
+          // The model interrupts by itself: its response is to end like one that we cancelled.
+          if (plan.agent.turns === "model") for (const one of active.values()) one.cancelledAt ||= at
+          return
         case "ModelResponseCreated":
           return created(event, at)
         case "ModelResponseDone":
