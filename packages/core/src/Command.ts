@@ -159,7 +159,7 @@ export interface Summary {
   readonly durationMs: number
   readonly turns: { readonly caller: number; readonly agent: number }
   readonly interruptions: number
-  /** Sounds of the caller that interrupted nothing and were not answered. */
+  /** Turns of the caller that are asides. */
   readonly asides: number
   /** Times that playback paused to decide, and of these the ones after which it went on. */
   readonly pauses: number

@@ -176,8 +176,11 @@ const countTurns = (call: Draft, settleTranscript: () => void): void => {
   settleTranscript()
   for (const command of call.out.slice(before)) {
     if (command._tag !== "Settled") continue
-    if (command.turn.speaker === "caller") count(call, { callerTurns: call.sums.callerTurns + 1 })
-    else count(call, { agentTurns: call.sums.agentTurns + 1 })
+    const { turn } = command
+    if (turn.speaker === "caller") {
+      const asides = call.sums.asides + (turn.aside ? 1 : 0)
+      count(call, { callerTurns: call.sums.callerTurns + 1, asides })
+    } else count(call, { agentTurns: call.sums.agentTurns + 1 })
   }
 }
 

@@ -170,7 +170,6 @@ const interrupt = (call: Draft): void => {
 
 const ignore = (call: Draft, sound: Sound, why: string): void => {
   note(call, "interruption ignored", why)
-  count(call, { asides: call.sums.asides + 1 })
   if (sound.committed) forget(call, sound.item)
   else call.asides = [...call.asides, sound.item].slice(-Limits.sounds)
   goOn(call)

@@ -231,7 +231,7 @@ describe("Pause-then-decide", () => {
     again.frames(3600)
     Scene.echoes(again)
     assert.deepInclude(agentTurns(again)[0], { sentMs: 4000, heardMs: 4000, interrupted: false })
-    assert.deepInclude(again.state().sums, { pauses: 2, resumed: 2, asides: 2, interruptions: 0 })
+    assert.deepInclude(again.state().sums, { pauses: 2, resumed: 2, interruptions: 0 })
   })
 
   it("does not pause for what is not loud, nor for what is over when it is reported", () => {

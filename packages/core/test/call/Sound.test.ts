@@ -36,6 +36,8 @@ describe("Backchannels", () => {
     assert.include(Scene.notes(scene.commands), "interruption ignored")
     scene.frames(2000)
     assert.notInclude(Scene.tags(scene.commands), "CreateResponse")
+    scene.frames(10_000)
+    Scene.echoes(scene)
     assert.strictEqual(scene.state().sums.asides, 1)
   })
 
@@ -121,6 +123,8 @@ describe("Backchannels", () => {
       scene.frames(500)
       assert.include(Scene.tags(Scene.stops(scene, item)), "DeleteItem")
     }
+    Scene.echoes(scene)
+    scene.frames(10_000)
     assert.strictEqual(scene.state().sums.asides, 2)
   })
 
