@@ -25,7 +25,9 @@ interface Active {
 }
 
 export const make = (on: Case): Rule => {
-  const { found, peers, plan, world } = on
+  const { bounds, found, peers, plan, world } = on
+  /** As the host's clock counts. */
+  const grain = 1 + bounds.clock
   let order = 0
   let requested: Request | null = null
   const active = new Map<string, Active>()
@@ -52,11 +54,12 @@ export const make = (on: Case): Rule => {
   const ask = (command: Extract<Command, { _tag: "CreateResponse" }>, at: number): void => {
     for (const one of active.values()) {
       const isGivenUp =
-        at - one.aliveAt >= Bounds.stuck - 1 || (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - 1)
+        at - one.aliveAt >= Bounds.stuck - grain ||
+        (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - grain)
       if (isGivenUp) givenUp.add(one.id)
       else found("one response", at, `${command.request} is asked for while ${one.id} is active`)
     }
-    if (requested !== null && at - requested.at < Bounds.requested - 1) {
+    if (requested !== null && at - requested.at < Bounds.requested - grain) {
       found("one response", at, `${command.request} is asked for while ${requested.id} is`)
     }
     if (asked.has(command.request)) found("one response", at, `${command.request} is asked for twice`)

@@ -125,6 +125,8 @@ export const make = (on: Case): Books => {
   const received = (event: Extract<Event, { _tag: "ModelAudio" }>, at: number): void => {
     if (outOfBand.has(event.response) || !peers.isReady(event.session)) return
     let one = find(event.session, event.item, event.contentIndex)
+    // What comes after the last of an item belongs to nothing.
+    if (one === undefined && over.has(event.item)) return
     if (one === undefined) {
       one = {
         session: event.session,
