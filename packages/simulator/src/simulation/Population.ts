@@ -146,6 +146,10 @@ const goodbye = (random: Random.Random, plan: Plan): Plan => {
       ...plan.caller.slice(0, -1),
       { when: Caller.after(random.integer(6_000, 12_000)), act: { _tag: "HangUp" } }
     ],
-    responses: [...plan.responses.slice(0, at), Answers.goodbye(random.split("goodbye")), ...plan.responses.slice(at)]
+    responses: [
+      ...plan.responses.slice(0, at),
+      Answers.goodbye(random.split("goodbye"), plan.agent),
+      ...plan.responses.slice(at)
+    ]
   }
 }

@@ -20,8 +20,9 @@ export const responses = (
     index === 0 && agent.greeting !== null && chance(random, 0.9) ? [say(random)] : response(random, agent)
   )
 
-/** The last response of a call that the agent ends. */
-export const goodbye = (random: Random.Random): ReadonlyArray<Part> => {
+/** The last response of a call that the agent ends; mostly only where it may. */
+export const goodbye = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part> => {
+  if (!agent.endCall && chance(random, 0.8)) return [say(random)]
   const end: Part = { _tag: "Call", name: endCall, arguments: pick(random, ['{"reason":"goodbye"}', "{}", ""]) }
   return weighted(random, [
     [5, [{ _tag: "Say", sound: Sound.whole("agent-goodbye") }, end]],
@@ -100,9 +101,10 @@ const say = (random: Random.Random): Part => ({
 
 /** Mostly of a tool that the agent has; now and then a model calls one that nobody offered. */
 const call = (random: Random.Random, agent: Agent.Agent): Part => {
+  if (chance(random, 0.06)) return { _tag: "Call", name: "fly", arguments: "{}" }
   const tools = agent.tools.filter(({ name }) => name !== endCall)
-  const tool = tools[random.integer(0, Math.max(0, tools.length - 1))]
-  return tool === undefined || chance(random, 0.08)
-    ? { _tag: "Call", name: "fly", arguments: "{}" }
+  const tool = tools[random.integer(0, tools.length - 1)]
+  return tool === undefined
+    ? say(random)
     : { _tag: "Call", name: tool.name, arguments: Agents.argumentsOf(random, tool) }
 }
