@@ -27,6 +27,7 @@ import type {
   UnsentFrame,
   Warning
 } from "./CarrierProtocol.ts"
+import * as CarrierRecords from "./CarrierRecords.ts"
 import * as CarrierRequests from "./CarrierRequests.ts"
 import * as CarrierStream from "./CarrierStream.ts"
 import * as CarrierTwiml from "./CarrierTwiml.ts"
@@ -121,19 +122,15 @@ type Connect = Extract<CarrierTwiml.Verb, { _tag: "Connect" }>
 class Carrier implements SimCarrier {
   readonly accountSid: string
   readonly callSid: string
-  readonly ear: { readonly [Record in keyof Ear]: Array<Ear[Record][number]> } = {
-    heard: [],
-    cleared: [],
-    echoes: [],
-    gaps: []
-  }
-  readonly sent: Array<SentFrame> = []
-  readonly unsent: Array<UnsentFrame> = []
+  readonly ear: Ear
+  readonly sent: ReadonlyArray<SentFrame>
+  readonly unsent: ReadonlyArray<UnsentFrame>
   readonly warnings: Array<Warning> = []
 
   private readonly options: Options
   private readonly random: Random
   private readonly caller: Caller.Caller
+  private readonly records: CarrierRecords.CarrierRecords
   private readonly rate: number
   private out: Array<Output> = []
   private phase: Phase = { _tag: "Idle" }
@@ -157,6 +154,10 @@ class Carrier implements SimCarrier {
     this.options = options
     this.random = options.random.split("carrier")
     this.rate = 1 + (options.driftPpm ?? 0) / 1e6
+    this.records = CarrierRecords.make((at) => this.toHost(at))
+    this.ear = this.records.ear
+    this.sent = this.records.sent
+    this.unsent = this.records.unsent
     this.accountSid = options.accountSid ?? `AC${this.random.split("account").hex(32)}`
     this.callSid = options.callSid ?? `CA${this.random.split("call").hex(32)}`
     this.documentUrl = options.webhookUrl
@@ -455,6 +456,7 @@ class Carrier implements SimCarrier {
 
   private listen(index: number): CarrierStream.Listener {
     return {
+      ...this.records.of(index),
       send: (at, text) => {
         this.out.push({ _tag: "SendText", at: this.toHost(at), stream: index, text })
       },
@@ -464,16 +466,10 @@ class Carrier implements SimCarrier {
       sendBinary: (at) => {
         this.out.push({ _tag: "SendBinary", at: this.toHost(at), stream: index })
       },
-      sent: (at, timestamp, payload, isCopy) => {
-        this.sent.push({ stream: index, at: this.toHost(at), timestamp, payload, isCopy })
-      },
-      unsent: (at, timestamp, payload, why) => {
-        this.unsent.push({ stream: index, at: this.toHost(at), timestamp, payload, why })
-      },
       invalid: (at, message) => this.invalid(at, message),
       started: (at) => {
         if (this.audioEndedAt !== undefined) {
-          this.ear.gaps.push({ stream: index, from: this.toHost(this.audioEndedAt), to: this.toHost(at) })
+          this.records.ear.gaps.push({ stream: index, from: this.toHost(this.audioEndedAt), to: this.toHost(at) })
         }
         this.audioStartedAt = at
         this.caller.agentStarted(at)
@@ -483,15 +479,6 @@ class Carrier implements SimCarrier {
         this.audioEndedAt = cleared ? undefined : at
         this.caller.agentEnded(at, cleared)
         this.trace(at, { _tag: "AudioEnded", stream: index, ms: at - this.audioStartedAt, cleared })
-      },
-      heard: ({ at, message, from, to, payload }) => {
-        this.ear.heard.push({ stream: index, at: this.toHost(at), message, from, to, payload })
-      },
-      cleared: (at, span) => {
-        this.ear.cleared.push({ ...span, stream: index, at: this.toHost(span.at), clearedAt: this.toHost(at) })
-      },
-      echoed: (at, name, flushed) => {
-        this.ear.echoes.push({ stream: index, at: this.toHost(at), name, flushed })
       }
     }
   }
