@@ -514,19 +514,23 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   ]
 }
 
-/** When an outstanding clear will have taken effect: had it before now, its probe would be back. */
-const expectedSilence = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.silent?.at ?? Math.max(now.at, cut.clearedAt + roundTripOf(ledger))
+/** The round trip of an outstanding clear: were it shorter than the wait so far, its probe would be back. */
+const roundTripOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
+  Math.max(roundTripOf(ledger), now.at - cut.clearedAt)
+
+/** When a clear took effect, or will have. */
+const silenceOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
+  cut.silent?.at ?? cut.clearedAt + roundTripOfCut(ledger, cut, now)
 
 /** Where a cleared generation fell silent. */
 const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
   cut.silent !== null
     ? Playback.positionAt(cut, cut.silent.at)
-    : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))
+    : Playback.positionExpected(cut, silenceOf(ledger, cut, now), roundTripOfCut(ledger, cut, now))
 
 const stretchOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): Playback.Stretch | null => {
   const stretch = Playback.stretchOf(cut, now, OVERDUE_MS)
-  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, expectedSilence(ledger, cut, now)) }
+  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, silenceOf(ledger, cut, now)) }
 }
 
 const withStretch = (stretches: ReadonlyArray<Playback.Stretch>, stretch: Playback.Stretch) =>

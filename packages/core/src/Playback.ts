@@ -139,8 +139,27 @@ export const earlyMs = (playback: Playback, mark: OutstandingMark, now: Moment):
 export const positionAt = (playback: Playback, at: number): number =>
   clamped(playback, at, playback.marks[0]?.position ?? playback.sent)
 
-/** Position expected at a moment before which the marks that were played may not have come back yet. */
-export const positionExpected = (playback: Playback, at: number): number => clamped(playback, at, stop(playback))
+/**
+ * Position expected at a moment of which the marks have not come back yet: playback goes on behind a leading mark as
+ * soon as the audio is there, a round trip after it was sent.
+ */
+export const positionExpected = (playback: Playback, at: number, roundTrip: number): number => {
+  const { bytesPerMs, marks, origin, played, sent } = playback
+  let begun = origin === null ? Number.NEGATIVE_INFINITY : middle(origin)
+  let limit = sent
+  for (const mark of marks) {
+    if (!mark.leading && begun !== Number.NEGATIVE_INFINITY) continue
+    const starts = Math.max(begun + mark.position / bytesPerMs, mark.sentAt + roundTrip)
+    if (starts > at) {
+      limit = mark.position
+      break
+    }
+    begun = starts - mark.position / bytesPerMs
+  }
+  return begun === Number.NEGATIVE_INFINITY
+    ? played
+    : Math.max(played, Math.min(limit, Math.floor((at - begun) * bytesPerMs)))
+}
 
 /** Position at a moment that may be past; null when nothing of this playback was heard then. */
 export const placeOf = (playback: Playback, at: number): number | null => {
