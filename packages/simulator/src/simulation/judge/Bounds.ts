@@ -10,6 +10,8 @@ import type * as Plan from "../Plan.ts"
 export interface Path {
   readonly least: number
   readonly most: number
+  /** How much longer one message takes than another, without a stall. */
+  readonly jitter: number
 }
 
 export interface Bounds {
@@ -36,7 +38,7 @@ const echo = 400
 /** A truncation is held until its response is done. */
 const hold = 300
 /** A sound may be speech, or not. */
-export const decide = 800
+const decide = 800
 /** What a host's timers, and steps between, may add. */
 const slack = 100
 
@@ -90,6 +92,7 @@ export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds
 
 const path = ({ delay, jitter, stalls = [] }: Line.Network): Path => ({
   least: delay,
+  jitter,
   // What arrives during a stall arrives at its end.
   most: delay + jitter + Math.max(0, ...stalls.map((stall) => (typeof stall.ms === "number" ? stall.ms : stall.ms[1])))
 })

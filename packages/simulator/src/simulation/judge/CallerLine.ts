@@ -10,7 +10,8 @@
 import type { Event } from "@offhook/core"
 import * as Base64 from "../../Base64.ts"
 import * as G711 from "../../G711.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 
 const bytesPerMs = G711.BYTES_PER_MS
 const gapFilledMs = 10_000

@@ -4,7 +4,8 @@
  */
 
 import type { Command, Event } from "@offhook/core"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 import type { Books } from "./Spoken.ts"
 
 /** Codes after which no session goes on (protocols.md E.9). */

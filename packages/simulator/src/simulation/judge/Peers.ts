@@ -6,8 +6,9 @@
  */
 
 import type { Agent, Command, Event } from "@offhook/core"
+import type * as World from "../../World.ts"
 import * as Bounds from "./Bounds.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Found, Rule } from "./Rule.ts"
 
 /** What an onset includes where the detection names nothing (protocols.md E.2). */
 const defaultPaddingMs = 300
@@ -41,8 +42,14 @@ export interface Peers {
   readonly deafAt: (session: number, most: number) => number
 }
 
+/** Where it says what is wrong, and the world it looks at. */
+interface On {
+  readonly found: Found
+  readonly world: World.World
+}
+
 export interface Tracker extends Peers, Rule {
-  readonly judge: (on: Pick<Case, "found" | "world">) => void
+  readonly judge: (on: On) => void
 }
 
 export const make = ({ detection }: Agent.Agent): Tracker => {
@@ -52,7 +59,7 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
   let isFlushing = false
   const sessions: Array<Session> = []
   const streams: Array<Stream> = []
-  let on: Pick<Case, "found" | "world"> | undefined
+  let on: On | undefined
   let endingAt = Number.POSITIVE_INFINITY
   let lastAskedAt = Number.NEGATIVE_INFINITY
   let hungUp = false

@@ -8,7 +8,8 @@
 import type { Command, Event } from "@offhook/core"
 import type * as Plan from "../Plan.ts"
 import * as Bounds from "./Bounds.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 
 interface Request {
   readonly id: string

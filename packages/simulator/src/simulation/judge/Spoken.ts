@@ -8,8 +8,9 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
+import type { Rule } from "./Rule.ts"
 
 const bytesPerMs = 8
 
@@ -360,16 +361,19 @@ export const make = (on: Case): Books => {
   const isEstimated = (one: Spoken): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
 
+  /** When the clear reached the carrier nobody could tell but by a round trip that was measured before. */
+  const ofEstimate = (one: Spoken): number => {
+    const late = one.clearedAt - one.clearGivenAt - bounds.toCarrier.least
+    return Math.max(bounds.toCarrier.jitter, late) + bounds.fromCarrier.jitter
+  }
+
   /** What no party could know of where the ear stopped, ms. */
   const unknownOf = (one: Spoken, usedAt = one.toldAt): number => {
     if (one.clearedAt === Number.NEGATIVE_INFINITY) return 0
     const cut = echoes.last(true, one.clearedAt)
     const anchor = echoes.last(false, one.clearedAt)
     const late = cut === undefined || cut.arrivedAt > usedAt
-    const ofCut =
-      cut === undefined || late
-        ? Math.max(0, one.clearedAt - one.clearGivenAt - bounds.toCarrier.least)
-        : cut.unknown + Math.max(0, one.clearedAt - cut.at)
+    const ofCut = cut === undefined || late ? ofEstimate(one) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
     return ofCut + (anchor?.unknown ?? 0) + bounds.echoesLate
   }
 

@@ -1,7 +1,8 @@
 /** The summary, held against what happened: counted from events and commands as they came. */
 
 import type { Command, Event } from "@offhook/core"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 
 type Summary = Extract<Command, { _tag: "Ended" }>["summary"]
 type Usage = NonNullable<Extract<Event, { _tag: "ModelResponseDone" }>["usage"]>

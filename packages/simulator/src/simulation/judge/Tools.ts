@@ -2,7 +2,8 @@
 
 import type { Command, Event } from "@offhook/core"
 import * as Bounds from "./Bounds.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 
 interface Call {
   readonly id: string

@@ -1,7 +1,8 @@
 /** The transcript, held against the conversation that the model holds: every turn once, in its order, with its words. */
 
 import type { Command, Event } from "@offhook/core"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 
 type Turn = Extract<Command, { _tag: "Settled" }>["turn"]
 type AgentTurn = Extract<Turn, { speaker: "agent" }>

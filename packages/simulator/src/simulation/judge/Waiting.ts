@@ -8,7 +8,8 @@
 
 import type { Command, Event, NoteCode } from "@offhook/core"
 import * as Bounds from "./Bounds.ts"
-import type { Case, Rule } from "./Case.ts"
+import type { Case } from "./Case.ts"
+import type { Rule } from "./Rule.ts"
 import type { Books } from "./Spoken.ts"
 
 interface Turn {
