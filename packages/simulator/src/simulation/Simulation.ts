@@ -51,10 +51,10 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
   const world: World.World = World.make({
     ...Plan.options(plan, options.audio),
     machine,
-    onStep: (event, commands, state) => {
+    onStep: (event, commands, state, deadline) => {
       steps++
       if (options.keep === true) kept.push([event, commands])
-      judge.stepped({ at: world.now(), event, commands, state, deadline: machine.nextDeadline(state) })
+      judge.stepped({ at: world.now(), event, commands, state, deadline })
       replays.stepped(event, commands)
       options.onStep?.(event, commands)
     }
