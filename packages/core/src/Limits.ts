@@ -25,7 +25,7 @@ export const prefixPaddingMs = 300
 export const decideMs = 800
 
 /** A sound is over after so much quiet: within a word there is less. */
-export const quietMs = 160
+export const quietMs = 200
 
 /**
  * Playback is resumed from audio that is kept until it was heard: a minute is longer than anybody talks to a caller

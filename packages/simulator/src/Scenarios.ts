@@ -123,6 +123,13 @@ export const all = (audio: Speech.Audio): ReadonlyArray<Scenario> => {
       { turns: "machine", interruptAfterMs: 1_200 }
     ),
     scenario(
+      "pauses-for-a-cough",
+      "The agent pauses for a cough and goes on where it stopped; for a question it stays silent, and answers.",
+      [{ parts: [long] }, { parts: [booked] }],
+      [say("caller-cough", Caller.agentSpeaking(1_000)), say("caller-how-many", Caller.after(2_000)), hangUp],
+      { turns: "machine", backchannels: { maxMs: 700, words: [] }, pauseToDecide: true }
+    ),
+    scenario(
       "protected-greeting",
       "The greeting is spoken to its end, then the caller is answered.",
       [{ parts: [greeting] }, { parts: [short] }],

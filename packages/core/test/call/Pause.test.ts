@@ -44,7 +44,7 @@ const paused = (agent: Partial<Agent.Agent> = {}, isDone = true): Scene.Scene =>
 const coughIsOver = (scene: Scene.Scene): ReadonlyArray<Command> => {
   scene.frames(60)
   const echoed = Scene.echoes(scene)
-  return [...echoed, ...scene.frames(140)]
+  return [...echoed, ...scene.frames(180)]
 }
 
 const played = (commands: ReadonlyArray<Command>) =>
@@ -244,7 +244,7 @@ describe("Pause-then-decide", () => {
     scene.frames(500)
     Scene.stops(scene)
     scene.frames(100, Scene.loud)
-    scene.frames(160)
+    scene.frames(200)
     assert.isEmpty(Scene.speaks(scene, "user_2"))
     scene.frames(500)
     assert.deepInclude(Scene.stops(scene, "user_2"), { _tag: "DeleteItem", session: 0, item: "user_2" })
@@ -416,7 +416,7 @@ describe("A pause while the call ends", () => {
     const scene = paused({ maxCallMs: 2_100 })
     scene.frames(60)
     Scene.echoes(scene)
-    assert.isNotEmpty(played(scene.frames(140)))
+    assert.isNotEmpty(played(scene.frames(180)))
     scene.frames(300)
     Scene.stops(scene)
     assert.include(Scene.tags(scene.commands), "CreateResponse")
