@@ -34,7 +34,7 @@ export interface Bounds {
 }
 
 /** The echo of a clear is waited for. */
-const echo = 400
+export const echo = 400
 /** A truncation is held until its response is done. */
 const hold = 300
 /** A sound may be speech, or not. */

@@ -8,6 +8,7 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
+import * as Bounds from "./Bounds.ts"
 import type { Case } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
 import type { Rule } from "./Rule.ts"
@@ -352,7 +353,7 @@ export const make = (on: Case): Books => {
   const isLeft = (one: Spoken): boolean =>
     one.isCut &&
     one.toldAt === Number.NEGATIVE_INFINITY &&
-    (one.received - one.heard) / bytesPerMs > toleranceOf(one, Number.POSITIVE_INFINITY)
+    (one.received - one.heard) / bytesPerMs > toleranceOf(one, one.clearGivenAt + Bounds.echo)
 
   /** How exactly anybody could know where the ear stopped; `usedAt`: by when. */
   const toleranceOf = (one: Spoken, usedAt = one.toldAt): number => bounds.frame + rounding + unknownOf(one, usedAt)
