@@ -37,13 +37,9 @@ describe("a patched core", () => {
   })
 })
 
-describe("a known bug", () => {
-  for (const bug of list) {
-    it(`${bug.id} fits the core`, () => void PatchedCore.patched(PatchedCore.sources(), bug.patches))
-  }
-})
-
-describe.runIf(process.env["KNOWN_BUGS"] !== undefined)("known bugs", () => {
+describe("known bugs", () => {
+  const isMakingTable = process.env["KNOWN_BUGS"] === "write"
+  const before = isMakingTable ? new Map<string, number>() : Table.calls(readFileSync(file, "utf8"))
   const rows: Array<Table.Row> = []
 
   it("have a name each", () => {
@@ -51,21 +47,16 @@ describe.runIf(process.env["KNOWN_BUGS"] !== undefined)("known bugs", () => {
   })
 
   for (const bug of list) {
-    it(bug.id, { timeout: 300_000 }, async () => {
-      const found = await Hunt.hunt(bug, audio)
+    it(bug.id, { timeout: 600_000 }, async () => {
+      const found = await Hunt.hunt(bug, audio, before.get(bug.id))
       assert.isNotNull(found, `not found in ${Hunt.most} calls: ${bug.sentence}`)
       rows.push({ bug, found })
     })
   }
 
-  it("are not in the core", { timeout: 300_000 }, () => {
-    const calls = rows.reduce((most, { found }) => Math.max(most, found.calls), 0)
-    for (let index = 0; index < calls; index++) assert.deepStrictEqual(Hunt.broken(index, audio), [], `call ${index}`)
-  })
-
   it("stand in docs/KNOWN-BUGS.md", () => {
     const page = Table.page(rows)
-    if (process.env["KNOWN_BUGS"] === "write") writeFileSync(file, page)
+    if (isMakingTable) writeFileSync(file, page)
     assert.strictEqual(
       Table.lasting(readFileSync(file, "utf8")),
       Table.lasting(page),

@@ -14,6 +14,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  for (const piece of [...audio.waiting].reverse()) next"
       }
     ],
+    where: [/UpdateLate|ConnectSlow/],
     by: ["caller heard once"]
   },
   {
@@ -27,6 +28,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  for (const piece of [] as typeof audio.waiting) next"
       }
     ],
+    where: [/UpdateLate|ConnectSlow/],
     by: ["caller heard once"]
   },
   {
@@ -40,6 +42,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  while (waitingBytes > 1_000 * Limits.bytesPerMs) {"
       }
     ],
+    where: [/UpdateLate|ConnectSlow/],
     by: ["caller heard once"]
   },
   {
@@ -49,9 +52,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/CarrierEvents.ts",
-        find: '  if (call.model.status === "closed") return\n  const session',
-        replace:
-          '  if (call.model.status === "closed" || !Ledger.isEmpty(call.ledger, now(call))) return\n  const session'
+        find: '  if (call.model.status === "closed") return\n',
+        replace: '  if (call.model.status === "closed" || !Ledger.isEmpty(call.ledger, now(call))) return\n'
       }
     ],
     by: ["caller heard once"]
@@ -70,19 +72,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["caller heard once"]
   },
   {
-    id: "speech-gap-not-filled",
-    sentence: "When media stops in the middle of the caller's speech, the turn never ends.",
-    seen: "pain 11: Phonic-Co/phonic-node#32, twilio-py#6",
-    patches: [
-      {
-        file: "call/Deadlines.ts",
-        find: "      state.caller.aheadMs === 0 &&\n",
-        replace: "      state.caller.aheadMs < 0 &&\n"
-      }
-    ],
-    by: ["turn answered", "no dead air"]
-  },
-  {
     id: "speech-gap-filled-twice",
     sentence: "Silence that was sent ahead is sent once more when media goes on.",
     seen: "design.md, Exactness 4; the model's clock runs ahead by a second each time",
@@ -96,32 +85,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["caller heard once"]
   },
   {
-    id: "greeting-cut-by-the-backlog",
-    sentence: "The caller's hello, spoken before the agent could be heard, cuts off its greeting.",
-    seen: 'pain 13: twilio-py#9, "greeting 50 % of the time"',
-    patches: [
-      {
-        file: "call/Sound.ts",
-        find: "  if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return\n",
-        replace: ""
-      }
-    ],
-    by: ["old speech cuts nothing"]
-  },
-  {
-    id: "onset-by-arrival",
-    sentence: "Speech counts from when the model told of it, not from when it was spoken.",
-    seen: "design.md, Exactness 4",
-    patches: [
-      {
-        file: "call/Sound.ts",
-        find: "  const onset = CallerAudio.carrierTime(call.caller, modelMs)\n",
-        replace: "  const onset = now(call).at\n"
-      }
-    ],
-    by: ["old speech cuts nothing"]
-  },
-  {
     id: "keys-before-the-model",
     sentence: "Keys that are pressed before the model is ready are lost.",
     seen: "pain 23",
@@ -132,6 +95,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
+    where: [/UpdateLate|ConnectSlow/, /Press/],
     by: ["keys are told", "turn answered"]
   }
 ]

@@ -14,6 +14,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  finish(call)\n"
       }
     ],
+    where: [/end_call/],
     by: ["goodbye is heard"]
   },
   {
@@ -27,28 +28,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  call.ending = { ...call.ending, due: Math.min(heardBy, call.at + 2_000) }\n"
       }
     ],
-    by: ["goodbye is heard"]
-  },
-  {
-    id: "hangs-up-on-the-caller",
-    sentence: 'The caller says "wait" to the goodbye, and the line closes all the same.',
-    seen: "pain 14: the hang-up is not called off on barge-in",
-    patches: [
-      {
-        file: "call/Ending.ts",
-        find: '  if (call.ending?.revocable !== true || call.phase !== "live") return\n',
-        replace: '  if (call.phase !== "waiting") return\n'
-      }
-    ],
-    by: ["goodbye is heard"]
-  },
-  {
-    id: "never-hangs-up",
-    sentence: "The agent has said goodbye, and the line stays open.",
-    seen: "pain 14: twilio-py#32, dograh#627",
-    patches: [
-      { file: "call/Tools.ts", find: "  Ending.afterGoodbye(call, spoke)\n", replace: "  count(call, { spoke })\n" }
-    ],
+    where: [/end_call/],
     by: ["goodbye is heard"]
   },
   {
@@ -78,20 +58,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["sockets closed"]
   },
   {
-    id: "dead-leg-kept",
-    sentence: "A line from which nothing comes any more is kept for ever.",
-    seen: "pain 15: lost heartbeat",
-    patches: [
-      {
-        file: "call/Deadlines.ts",
-        find: '      carrier.status === "open" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,\n',
-        replace:
-          '      carrier.status === "closed" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,\n'
-      }
-    ],
-    by: ["dead leg ends"]
-  },
-  {
     id: "call-length-ignored",
     sentence: "A call goes on beyond the longest that it may last.",
     seen: "pain 25: AIReceptionist#10, a crazy bill",
@@ -102,6 +68,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "(ending !== null && ending.revocable ? config.agent.maxCallMs : null)"
       }
     ],
+    where: [/"maxCallMs":\d{1,5}\b/],
     by: ["within its length"]
   },
   {
@@ -133,7 +100,8 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  call.model.session >= session\n"
       }
     ],
-    by: ["open peers only"]
+    where: [/CloseIgnored|SessionExpired/],
+    by: ["open peers only", "sums add up"]
   },
   {
     id: "deadline-in-the-past",
@@ -154,19 +122,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["deadline ahead", "no livelock"]
   },
   {
-    id: "late-timer",
-    sentence: "Where two deadlines pass while the host is busy, only the first is seen to.",
-    seen: "a host whose timers are late",
-    patches: [
-      {
-        file: "Call.ts",
-        find: '    if (call.phase === "ended") return\n  }\n',
-        replace: "    return\n  }\n"
-      }
-    ],
-    by: ["deadline ahead"]
-  },
-  {
     id: "state-grows",
     sentence: "Each turn leaves something behind in memory.",
     seen: "streamcore#56, pipecat#3378; a map from which nothing is taken",
@@ -174,25 +129,12 @@ export const list: ReadonlyArray<KnownBug> = [
       {
         file: "call/Items.ts",
         find: "  call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)\n",
-        replace: `  count(call, { heard: { ...call.sums.heard, [item]: call.transcript } })
+        replace: `  count(call, { past: [...(call.sums.past ?? []), { ...call, out: [], sums: null }] })
   call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
 `
       }
     ],
     by: ["state is bounded"]
-  },
-  {
-    id: "state-forgets",
-    sentence: "A call that is moved to another process does not go on as it would have.",
-    seen: "a Map, a Date or an undefined in what is written down as JSON",
-    patches: [
-      {
-        file: "call/Items.ts",
-        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
-        replace: "      due: heardBytes >= receivedBytes ? Number.POSITIVE_INFINITY : call.at + Limits.holdMs\n"
-      }
-    ],
-    by: ["state is data"]
   },
   {
     id: "not-reproducible",

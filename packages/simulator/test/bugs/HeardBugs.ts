@@ -26,7 +26,8 @@ const toldByClock = (audioEndMs: string) => ({
 export const list: ReadonlyArray<KnownBug> = [
   {
     id: "constant-mark-name",
-    sentence: "Every mark has the same name, so an echo is taken for whichever mark is oldest.",
+    sentence:
+      "Every mark has the same name, so an echo is taken for whichever is oldest: those that a clear flushes eat the next answer's.",
     seen: "Twilio's sample (protocols.md E.11); pain 4",
     patches: [
       {
@@ -43,20 +44,6 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["believed is heard", "settled is heard", "no refusal", "truncated within"]
-  },
-  {
-    id: "marks-first-in-first-out",
-    sentence:
-      "Echoes are taken in the order in which marks were sent: those that a clear flushes eat the next answer's.",
-    seen: "Twilio's sample (protocols.md E.11); pain 4",
-    patches: [
-      {
-        file: "Ledger.ts",
-        find: "  const index = ledger.playback.marks.findIndex((mark) => mark.number === number)\n",
-        replace: "  const index = ledger.playback.marks.length > 0 ? 0 : -1\n"
-      }
-    ],
-    by: ["believed is heard", "settled is heard"]
   },
   {
     id: "flushed-mark-is-played",
@@ -139,13 +126,10 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "    : Playback.positionExpected(cut, expectedSilence(ledger, cut, now))\n",
-        replace: "    : Playback.positionExpected(cut, cut.clearedAt)\n"
-      },
-      {
-        file: "Ledger.ts",
-        find: "  cut.silentAt !== null\n    ? Playback.positionAt(cut, cut.silentAt)\n",
-        replace: "  cut.silentAt === undefined\n    ? cut.played\n"
+        find: "const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>\n",
+        replace: `const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
+  cut.clearedAt >= 0 ? Playback.positionExpected(cut, cut.clearedAt) :
+`
       }
     ],
     by: ["believed is heard"]
@@ -229,32 +213,6 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["silent when spoken to"]
-  },
-  {
-    id: "clear-without-a-deadline",
-    sentence: "Where the mark before a clear never comes back, the call waits for it for ever.",
-    seen: "protocols.md G.2 9: nothing promises that every mark is echoed",
-    patches: [
-      {
-        file: "call/Deadlines.ts",
-        find: "    due: (state) => state.cut?.due ?? null,\n",
-        replace: "    due: () => null,\n"
-      }
-    ],
-    by: ["told in time", "turn answered", "no dead air"]
-  },
-  {
-    id: "truncation-held-too-long",
-    sentence: "A truncation waits for the end of its response, however long that takes.",
-    seen: "design.md: nothing proves that truncate is accepted before response.done, nor that it comes",
-    patches: [
-      {
-        file: "call/Items.ts",
-        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
-        replace: "      due: null\n"
-      }
-    ],
-    by: ["told in time"]
   },
   {
     id: "settled-by-arrival",

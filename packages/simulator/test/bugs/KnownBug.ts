@@ -9,6 +9,8 @@ export interface KnownBug {
   /** Where it was met, or what makes it likely. */
   readonly seen: string
   readonly patches: ReadonlyArray<Patch>
+  /** Only a call whose plan, as JSON, matches all of them can show the bug; others are not placed. */
+  readonly where?: ReadonlyArray<RegExp>
   /** The sentences that are not true of a call with this bug; any of them may be what finds it. */
   readonly by: ReadonlyArray<Invariants.Invariant>
 }

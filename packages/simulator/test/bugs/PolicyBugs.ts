@@ -14,6 +14,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  const rest = Kept.from(kept, cut.played)\n"
       }
     ],
+    where: [/"pauseToDecide":true/],
     by: ["heard in order"]
   },
   {
@@ -27,6 +28,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  const position = Playback.positionExpected(cut, cut.clearedAt)\n  const rest"
       }
     ],
+    where: [/"pauseToDecide":true/],
     by: ["heard in order"]
   },
   {
@@ -34,6 +36,7 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "After a cough the agent goes on with what was generated since, and what was queued is never heard.",
     seen: "pain 9: a clear can't be taken back at the carrier",
     patches: [{ file: "Ledger.ts", find: "  return [...rest, ...unsent].reduce(", replace: "  return unsent.reduce(" }],
+    where: [/"pauseToDecide":true/],
     by: ["heard in order"]
   },
   {
@@ -41,6 +44,7 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "What the model generates while the agent pauses is dropped.",
     seen: "pain 4: stale and late deltas are dropped alike",
     patches: [{ file: "Ledger.ts", find: "  return [...rest, ...unsent].reduce(", replace: "  return rest.reduce(" }],
+    where: [/"pauseToDecide":true/],
     by: ["heard in order"]
   },
   {
@@ -59,6 +63,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "due: () => null, fire: Sound.undecided"
       }
     ],
+    where: [/"pauseToDecide":true/],
     by: ["pause is short"]
   },
   {
@@ -72,13 +77,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: '  if (call.phase !== "ended") return Interruption.interrupt(call)\n'
       }
     ],
-    by: ["protected is heard"]
-  },
-  {
-    id: "answer-queued-behind-a-protected-segment",
-    sentence: "An answer is queued behind the legal notice, and who interrupts it cuts off the notice.",
-    seen: "one queue for all that is to be played",
-    patches: [{ file: "call/Responses.ts", find: "  !Protection.isUnheard(call) &&\n", replace: "" }],
+    where: [/"greetingProtected":true|"protectAnswer":true/],
     by: ["protected is heard"]
   },
   {
@@ -92,19 +91,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
-    by: ["aside is deleted"]
-  },
-  {
-    id: "aside-answered",
-    sentence: 'The agent answers an "mm-hm" as if it had been a turn.',
-    seen: "pain 9: livekit#6750",
-    patches: [
-      {
-        file: "call/Sound.ts",
-        find: "    return forget(call, event.item)\n",
-        replace: '    forget(call, event.item)\n    return Slot.want(call, "answer")\n'
-      }
-    ],
+    where: [/"turns":"machine"/],
     by: ["aside is deleted"]
   }
 ]

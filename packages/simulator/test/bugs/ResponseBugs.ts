@@ -32,6 +32,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: ""
       }
     ],
+    where: [/"turns":"machine"/],
     by: ["told first"]
   },
   {
@@ -83,59 +84,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: '(state.slot._tag === "Idle" || state.slot._tag === "Requested" ? null : state.slot.due)'
       }
     ],
-    by: ["turn answered", "no dead air"]
-  },
-  {
-    id: "asked-for-ever",
-    sentence: "A response that fails each time is asked for again without end.",
-    seen: "pain 17; retries without a bound",
-    patches: [
-      {
-        file: "call/Responses.ts",
-        find: '  if (wanted.tries + 1 >= Limits.responseTries) return Ending.fail(call, "model lost")\n',
-        replace: ""
-      },
-      {
-        file: "call/Responses.ts",
-        find: "Limits.retryMs * 2 ** again.tries",
-        replace: "Limits.retryMs"
-      }
-    ],
-    by: ["retries are few"]
-  },
-  {
-    id: "failed-response-not-retried",
-    sentence: "When a response fails, the caller waits for an answer that does not come.",
-    seen: "pain 17: livekit#6205, openclaw#136847",
-    patches: [
-      {
-        file: "call/Responses.ts",
-        find: '    case "retry": {\n      if (!isAwaited) return\n',
-        replace: '    case "retry": {\n      return\n'
-      }
-    ],
-    by: ["turn answered", "no dead air"]
-  },
-  {
-    id: "stuck-response-waited-for",
-    sentence: "A response that stops in the middle is waited for until the caller gives up.",
-    seen: "pain 17; a wait without a deadline",
-    patches: [
-      {
-        file: "call/Deadlines.ts",
-        find: '(state.slot._tag === "Idle" ? null : state.slot.due)',
-        replace: '(state.slot._tag === "Requested" ? state.slot.due : null)'
-      }
-    ],
-    by: ["turn answered", "no dead air"]
-  },
-  {
-    id: "turn-unanswered",
-    sentence: "When the model makes no response of its own, nobody asks it for one.",
-    seen: "pain 11: alfred#94, no answer all call",
-    patches: [
-      { file: "call/Deadlines.ts", find: "due: (state) => state.speech.answerBy,", replace: "due: () => null," }
-    ],
+    where: [/ResponseRefused|ResponseOfItsOwn/],
     by: ["turn answered", "no dead air"]
   },
   {
@@ -143,6 +92,7 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "An error of which nobody has heard ends the call.",
     seen: 'pain 6: openai-agents-js#189, pipecat ("errors are fatal"), jambonz',
     patches: [{ file: "ModelFault.ts", find: '  )?.fault ?? "note"', replace: '  )?.fault ?? "end"' }],
+    where: [/"Error"/],
     by: ["ends for a reason"]
   },
   {
@@ -168,20 +118,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       { file: "call/Tools.ts", find: "    if (!completed) refuse(", replace: "    if (pending.length === 0) refuse(" }
     ],
+    where: [/"_tag":"Call"/],
     by: ["tool runs once"]
-  },
-  {
-    id: "tool-run-twice",
-    sentence: "A function call that the model repeats is run again: two bookings.",
-    seen: "pain 20: idempotent on duplicates",
-    patches: [
-      {
-        file: "call/Tools.ts",
-        find: "  if (call.answered.includes(event.call) || call.tools.some((tool) => tool.call === event.call)) return\n",
-        replace: ""
-      }
-    ],
-    by: ["tool runs once", "tool answered once"]
   },
   {
     id: "refused-tool-not-answered",
@@ -206,19 +144,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["tool answered once"]
   },
   {
-    id: "tool-result-unsaid",
-    sentence: "The tool has answered, but nobody asks the model to say so.",
-    seen: "pain 20: livekit#6569, the call wedges",
-    patches: [
-      {
-        file: "call/Tools.ts",
-        find: '  if (call.tools.length === 0 && call.ending === null) Slot.want(call, "tools")\n',
-        replace: ""
-      }
-    ],
-    by: ["no dead air", "turn answered"]
-  },
-  {
     id: "cost-counted-twice",
     sentence: "The bill of a call is twice what the model reported.",
     seen: "pain 25: PageSpace#2391, cached tokens counted again",
@@ -239,19 +164,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["sums add up"]
   },
   {
-    id: "greets-twice",
-    sentence: "The agent greets twice: once when asked to, once of its own accord.",
-    seen: "pain 13: openclaw#85846",
-    patches: [
-      {
-        file: "call/Responses.ts",
-        find: '(wanted.covered || wanted.why === "answer" || wanted.why === "greeting")',
-        replace: "wanted.covered"
-      }
-    ],
-    by: ["greets once"]
-  },
-  {
     id: "format-not-checked",
     sentence: "The model speaks in another format than the phone's, and the caller hears noise.",
     seen: "pain 18: Patter#154, PCM16 sent as mu-law",
@@ -262,6 +174,7 @@ export const list: ReadonlyArray<KnownBug> = [
         replace: "  if (call.at < 0 && isMulaw(event.input)) {"
       }
     ],
+    where: [/FormatChanged/],
     by: ["right format"]
   }
 ]
