@@ -2,9 +2,7 @@
  * The ledger: what was sent to the caller's ear, item by item, and how much of it was heard, on the carrier's clock.
  *
  * The audio between two clears is a generation, one `Playback`. A clear is a *probe* (a mark) and then `clear`, at
- * once; the playback becomes a *cut*, and the next begins on an empty buffer. The probe's echo is the moment the ear
- * went silent, whether the clear flushed it or it was played because the buffer was empty. What else comes back of a
- * cleared generation agrees with its origin (it was played before, the echo was under way) or is too early (flushed).
+ * once; the playback becomes a *cut* (Cleared) until it is settled, and the next begins on an empty buffer.
  *
  * 1. heard <= sent <= received, for every item; heard does not decrease while `now` does not go back.
  * 2. A flushed mark is never counted as played.
@@ -22,6 +20,7 @@ import * as Level from "./audio/Level.ts"
 import * as Payload from "./audio/Payload.ts"
 import type { Moment } from "./CarrierClock.ts"
 import * as CarrierClock from "./CarrierClock.ts"
+import * as Cleared from "./Cleared.ts"
 import type { Command } from "./Command.ts"
 import type { ModelAudio } from "./Event.ts"
 import * as Kept from "./Kept.ts"
@@ -46,7 +45,7 @@ export interface Ledger {
   readonly paused: boolean
   readonly playback: Playback.Playback
   /** Cleared and not settled, oldest first. */
-  readonly cuts: ReadonlyArray<CutPlayback>
+  readonly cuts: ReadonlyArray<Cleared.Cleared>
   /** Stretches of playback that are over, oldest first. */
   readonly stretches: ReadonlyArray<Playback.Stretch>
 }
@@ -83,17 +82,6 @@ interface ItemAccount extends Playback.Key {
   readonly generation: number
 }
 
-interface CutPlayback extends Playback.Playback {
-  /** Number of the mark sent just before the clear; null when there was no stream to send it on, or it is gone. */
-  readonly probe: number | null
-  readonly clearedAt: number
-  /** When the clear took effect, as the first flushed mark says: the burst of them arrives no earlier than that. */
-  readonly flushed: Moment | null
-  /** When it took effect, once the probe is back. */
-  readonly silent: Moment | null
-  readonly items: ReadonlyArray<Playback.Key>
-}
-
 const DEFAULT_BYTES_PER_MS = 8
 
 export const make = (keeps: Kept.Contents): Ledger => ({
@@ -127,7 +115,7 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     bytesPerMs: rate,
     nextMark: ledger.nextMark,
     roundTrip: null,
-    items: [ledger.playback, ...ledger.cuts].reduce(
+    items: [ledger.playback, ...ledger.cuts.map(Cleared.played)].reduce(
       (items, playback) => settled(items, playback, playback.played),
       ledger.items
     ),
@@ -137,7 +125,7 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     kept: Kept.empty,
     paused: false,
     playback: Playback.empty(sent > 0 ? generation + 1 : generation, rate),
-    cuts: ledger.cuts.map((cut) => ({ ...cut, probe: null, segments: [], marks: [], since: null })),
+    cuts: ledger.cuts.map((cut) => ({ ...cut, probe: null, segments: [], marks: [], echoes: [], since: null })),
     stretches: []
   }
   return ledger.unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), begun)
@@ -218,7 +206,7 @@ export const wasAudible = (ledger: Ledger, at: number, now: Moment): boolean => 
   const isIn = (stretch: Playback.Stretch | null) => stretch !== null && at >= stretch.from && at <= stretch.to
   return (
     isIn(Playback.stretchOf(ledger.playback, now, OVERDUE_MS)) ||
-    ledger.cuts.some((cut) => isIn(stretchOfCut(ledger, cut, now))) ||
+    ledger.cuts.some((cut) => isIn(Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS))) ||
     ledger.stretches.some(isIn)
   )
 }
@@ -231,14 +219,7 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
     out.push({ _tag: "Mark", stream, name: markName(generation, nextMark) })
     out.push({ _tag: "Clear", stream })
   }
-  const cut: CutPlayback = {
-    ...ledger.playback,
-    probe: stream === null ? null : nextMark,
-    clearedAt: now.at,
-    flushed: null,
-    silent: null,
-    items: ledger.items.filter((account) => account.generation === generation).map(Playback.keyOf)
-  }
+  const items = ledger.items.filter((account) => account.generation === generation).map(Playback.keyOf)
   return withCut(
     {
       ...ledger,
@@ -249,7 +230,7 @@ export const clear = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
       paused: false,
       playback: Playback.empty(generation + 1, ledger.bytesPerMs)
     },
-    cut
+    Cleared.of(ledger.playback, stream === null ? null : nextMark, now, items)
   )
 }
 
@@ -272,9 +253,9 @@ export const resume = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger
   const cut = ledger.cuts.at(-1)
   const over: Ledger = { ...ledger, kept: Kept.empty, unsent: [], unsentBytes: 0, paused: false }
   if (!ledger.paused || cut === undefined || stream === null) return over
-  const position = positionOf(ledger, cut, now)
+  const position = Cleared.positionOf(cut, now, roundTripOf(ledger))
   const rest = Kept.from(kept, position)
-  const stretch = stretchOfCut(ledger, cut, now)
+  const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
   const items = settled(ledger.items, cut, position).map((account) => ({
     ...account,
     sentBytes: rest.reduce(
@@ -325,13 +306,13 @@ export const isCutting = (ledger: Ledger): boolean =>
  * deadline). A probe that comes later is stale.
  */
 export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, ReadonlyArray<Cut>] => {
-  const isDue = (cut: CutPlayback) => cut.silent !== null || cut.probe === null
+  const isDue = (cut: Cleared.Cleared) => cut.silent !== null || cut.probe === null
   const due = ledger.cuts.some(isDue) ? ledger.cuts.filter(isDue) : ledger.cuts
   const told: Array<Cut> = []
   let { items, stretches } = ledger
   for (const cut of due) {
-    const position = positionOf(ledger, cut, now)
-    const stretch = stretchOfCut(ledger, cut, now)
+    const position = Cleared.positionOf(cut, now, roundTripOf(ledger))
+    const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
     items = settled(items, cut, position)
     if (stretch !== null) stretches = withStretch(stretches, stretch)
     for (const key of cut.items) {
@@ -363,10 +344,10 @@ export const progress = (
   return {
     receivedBytes: account.receivedBytes,
     sentBytes: account.sentBytes,
-    heardBytes: ledger.cuts.reduce((heard, cut) => {
-      const { at } = cut.silent ?? cut.flushed ?? now
-      return heard + Playback.heardOf(cut, account, Playback.positionAt(cut, at))
-    }, account.settledBytes + playing)
+    heardBytes: ledger.cuts.reduce(
+      (heard, cut) => heard + Playback.heardOf(cut, account, Cleared.positionSoFar(cut, now)),
+      account.settledBytes + playing
+    )
   }
 }
 
@@ -377,12 +358,7 @@ export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
   return {
     ...ledger,
     playback: Playback.correct(ledger.playback, ms, first),
-    cuts: ledger.cuts.map((cut) => ({
-      ...Playback.correct(cut, ms, first),
-      clearedAt: corrected(cut.clearedAt),
-      flushed: cut.flushed === null ? null : { ...cut.flushed, at: corrected(cut.flushed.at) },
-      silent: cut.silent === null ? null : { ...cut.silent, at: corrected(cut.silent.at) }
-    })),
+    cuts: ledger.cuts.map((cut) => Cleared.correct(cut, ms, first)),
     stretches: ledger.stretches.map(({ from, to }) => ({ from: corrected(from), to: corrected(to) }))
   }
 }
@@ -391,16 +367,7 @@ export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
 export const notAfter = (ledger: Ledger, latest: number): Ledger => {
   const playback = Playback.notAfter(ledger.playback, latest)
   if (ledger.cuts.length === 0) return playback === ledger.playback ? ledger : { ...ledger, playback }
-  const earlier = (moment: Moment | null) => (moment === null ? null : CarrierClock.notAfter(moment, latest))
-  return {
-    ...ledger,
-    playback,
-    cuts: ledger.cuts.map((cut) => ({
-      ...Playback.notAfter(cut, latest),
-      flushed: earlier(cut.flushed),
-      silent: earlier(cut.silent)
-    }))
-  }
+  return { ...ledger, playback, cuts: ledger.cuts.map((cut) => Cleared.notAfter(cut, latest)) }
 }
 
 /** How long the probe of a clear is worth waiting for, ms. */
@@ -482,55 +449,17 @@ const extended = ({ segments, sent }: Playback.Playback, piece: Kept.Piece): Rea
 }
 
 const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledger, Echo] => {
-  const cut = ledger.cuts.find(
-    (cut) => cut.silent === null && (cut.probe === number || cut.marks.some((mark) => mark.number === number))
-  )
+  const cut = ledger.cuts.find((cut) => Cleared.isOf(cut, number))
   if (cut === undefined) return [ledger, STALE]
-  const changed = (by: CutPlayback) => ledger.cuts.map((other) => (other === cut ? by : other))
-  if (cut.probe === number) {
-    const at = cut.flushed !== null && Playback.mayBeOne(cut.flushed, now) ? cut.flushed : now
-    const roundTrip = smoothed(ledger.roundTrip, at.at - cut.clearedAt)
-    return [
-      { ...ledger, roundTrip, cuts: changed({ ...cut, silent: at }) },
-      { kind: "cut", at }
-    ]
-  }
-  const index = cut.marks.findIndex((mark) => mark.number === number)
-  const mark = cut.marks[index]
-  if (mark === undefined) return [ledger, STALE]
-  const early = Playback.earlyMs(cut, mark, now)
-  if (early > 0) {
-    const flushed = early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed
-    return [{ ...ledger, cuts: changed({ ...cut, flushed, marks: cut.marks.slice(index + 1) }) }, STALE]
-  }
-  const [playback] = Playback.play(cut, mark, index, now)
+  const echoed = Cleared.echo(cut, number, now)
+  const cuts = ledger.cuts.map((other) => (other === cut ? echoed : other))
+  const { silent } = echoed
+  if (silent === null) return [{ ...ledger, cuts }, STALE]
+  const roundTrip = smoothed(ledger.roundTrip, silent.at - cut.clearedAt)
   return [
-    {
-      ...ledger,
-      items: settled(ledger.items, playedOut(cut, mark.position), mark.position),
-      cuts: changed({ ...cut, ...playback })
-    },
-    STALE
+    { ...ledger, roundTrip, cuts },
+    { kind: "cut", at: silent }
   ]
-}
-
-/** The round trip of an outstanding clear: were it shorter than the wait so far, its probe would be back. */
-const roundTripOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  Math.max(roundTripOf(ledger), now.at - cut.clearedAt)
-
-/** When a clear took effect, or will have. */
-const silenceOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.silent?.at ?? cut.clearedAt + roundTripOfCut(ledger, cut, now)
-
-/** Where a cleared generation fell silent. */
-const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.silent !== null
-    ? Playback.positionAt(cut, cut.silent.at)
-    : Playback.positionExpected(cut, silenceOf(ledger, cut, now), roundTripOfCut(ledger, cut, now))
-
-const stretchOfCut = (ledger: Ledger, cut: CutPlayback, now: Moment): Playback.Stretch | null => {
-  const stretch = Playback.stretchOf(cut, now, OVERDUE_MS)
-  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, silenceOf(ledger, cut, now)) }
 }
 
 const withStretch = (stretches: ReadonlyArray<Playback.Stretch>, stretch: Playback.Stretch) =>
@@ -572,14 +501,14 @@ const withReceived = (ledger: Ledger, key: Playback.Key, bytes: number): Readonl
 }
 
 /** Beyond the bound the two oldest are settled as one, the first as its marks say. */
-const withCut = (ledger: Ledger, cut: CutPlayback): Ledger => {
+const withCut = (ledger: Ledger, cut: Cleared.Cleared): Ledger => {
   const [first, second, ...rest] = [...ledger.cuts, cut]
   if (first === undefined || second === undefined || rest.length + 2 <= MAX_CUTS) {
     return { ...ledger, cuts: [...ledger.cuts, cut] }
   }
   return {
     ...ledger,
-    items: settled(ledger.items, first, first.played),
+    items: settled(ledger.items, first, Cleared.played(first).played),
     cuts: [{ ...second, items: [...first.items, ...second.items].slice(-MAX_ITEMS) }, ...rest]
   }
 }
@@ -606,8 +535,6 @@ const STALE: Echo = { kind: "stale" }
 const LEADING_BELOW_MS = 1000
 /** An echo that comes this much later than the clock says is given up. */
 const OVERDUE_MS = 1000
-/** A mark of a cleared generation that is too early was flushed; by less than this it is too close to tell. */
-const FLUSHED_EARLY_MS = 50
 const UNKNOWN_ROUND_TRIP_MS = 200
 const MAX_ROUND_TRIP_MS = 5000
 const MAX_UNSENT_PIECES = 4096

@@ -1,0 +1,118 @@
+/**
+ * A playback that was cleared, until it is settled: where the ear was when the clear took effect.
+ *
+ * Words. The *probe* is the mark sent just before the clear: its echo is the moment the ear went silent, whether the
+ * clear flushed it or it was played because the buffer was empty. The other marks that were out come back played, before
+ * that moment, or flushed, at it; nothing in an echo says which (protocols.md B.3).
+ *
+ * 1. An echo at the moment of silence, as far as anybody can tell the two apart, is no proof that its audio was heard:
+ *    the clock says how far the ear was. One that is too early for having been played was flushed. A leading mark with
+ *    nothing unheard before it says where playback began in either case.
+ * 2. The order in which flushed echoes come back does not matter, nor that of those that were under way (G.2).
+ * 3. Until the probe is back an echo that fits is taken as played, but nothing is final.
+ */
+
+import type { Moment } from "./CarrierClock.ts"
+import * as CarrierClock from "./CarrierClock.ts"
+import * as Playback from "./Playback.ts"
+
+/** Its `marks` are those that have not come back. */
+export interface Cleared extends Playback.Playback {
+  /** Number of the mark sent just before the clear; null when there was no stream to send it on, or it is gone. */
+  readonly probe: number | null
+  readonly clearedAt: number
+  /** What came back since and may have been played, as it came. */
+  readonly echoes: ReadonlyArray<Echoed>
+  /** When the clear took effect, as the first flushed mark says: the burst of them arrives no earlier than that. */
+  readonly flushed: Moment | null
+  /** When it took effect, once the probe is back. */
+  readonly silent: Moment | null
+  readonly items: ReadonlyArray<Playback.Key>
+}
+
+interface Echoed {
+  readonly mark: Playback.OutstandingMark
+  readonly at: Moment
+}
+
+export const of = (
+  playback: Playback.Playback,
+  probe: number | null,
+  now: Moment,
+  items: ReadonlyArray<Playback.Key>
+): Cleared => ({ ...playback, probe, clearedAt: now.at, echoes: [], flushed: null, silent: null, items })
+
+/** A mark of this generation, or its probe, may still come back. */
+export const isOf = (cut: Cleared, number: number): boolean =>
+  cut.silent === null && (cut.probe === number || cut.marks.some((mark) => mark.number === number))
+
+/** The probe or a mark came back. */
+export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
+  if (cut.probe === number) {
+    return { ...cut, silent: cut.flushed !== null && Playback.mayBeOne(cut.flushed, now) ? cut.flushed : now }
+  }
+  const mark = cut.marks.find((mark) => mark.number === number)
+  if (mark === undefined) return cut
+  const marks = cut.marks.filter((other) => other !== mark)
+  const early = Playback.earlyMs(played(cut), mark, now)
+  if (early <= 0) return { ...cut, marks, echoes: [...cut.echoes, { mark, at: now }] }
+  return { ...cut, marks, flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed }
+}
+
+/** With all echoes taken as played that were not flushed, by what is known of that. Its segments are all still there. */
+export const played = (cut: Cleared): Playback.Playback => {
+  const silence = cut.silent ?? cut.flushed
+  return cut.echoes.reduce<Playback.Playback>((playback, { at, mark }) => {
+    const isFirst = mark.leading && mark.position === playback.played
+    const isFlushed = silence !== null && Playback.mayBeOne(at, silence) && !isFirst
+    if (isFlushed || mark.position < playback.played) return playback
+    return { ...Playback.play(playback, mark, -1, at)[0], segments: cut.segments }
+  }, cut)
+}
+
+/** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
+export const positionOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
+  Playback.positionExpected(played(cut), silenceOf(cut, now, roundTrip), roundTripOf(cut, now, roundTrip))
+
+/** How far the ear is at least: whether what came back was played or flushed may still turn out. */
+export const positionSoFar = (cut: Cleared, now: Moment): number => {
+  const { at } = cut.silent ?? cut.flushed ?? now
+  return Math.min(Playback.positionAt(cut, at), Playback.positionAt(played(cut), at))
+}
+
+/** The last stretch of playback that the caller heard of it. */
+export const stretchOf = (cut: Cleared, now: Moment, roundTrip: number, overdueMs: number): Playback.Stretch | null => {
+  const stretch = Playback.stretchOf(played(cut), now, overdueMs)
+  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, silenceOf(cut, now, roundTrip)) }
+}
+
+/** The carrier's clock was corrected by so many ms. */
+export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
+  const corrected = (moment: Moment) => ({ ...moment, at: CarrierClock.corrected(moment.at, ms, first) })
+  return {
+    ...Playback.correct(cut, ms, first),
+    clearedAt: CarrierClock.corrected(cut.clearedAt, ms, first),
+    echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: corrected(at) })),
+    flushed: cut.flushed === null ? null : corrected(cut.flushed),
+    silent: cut.silent === null ? null : corrected(cut.silent)
+  }
+}
+
+/** A frame arrived that ends at `latest`. */
+export const notAfter = (cut: Cleared, latest: number): Cleared => ({
+  ...Playback.notAfter(cut, latest),
+  echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: CarrierClock.notAfter(at, latest) })),
+  flushed: cut.flushed === null ? null : CarrierClock.notAfter(cut.flushed, latest),
+  silent: cut.silent === null ? null : CarrierClock.notAfter(cut.silent, latest)
+})
+
+/** When the clear took effect, or will have. */
+const silenceOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
+  cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, now, roundTrip)
+
+/** Of an outstanding clear: were it shorter than the wait so far, its probe would be back. */
+const roundTripOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
+  cut.silent === null ? Math.max(roundTrip, now.at - cut.clearedAt) : roundTrip
+
+/** A mark that is too early was flushed; by less than this it is too close to tell when. */
+const FLUSHED_EARLY_MS = 50
