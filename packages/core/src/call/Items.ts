@@ -128,12 +128,15 @@ export const settleTurns = (call: Draft): void => {
   })
 }
 
+/** What is cut within its first millisecond was not heard: the model is told in whole ones. */
 const release = (call: Draft, held: HeldCut): void => {
-  const { session, item, contentIndex, heardBytes } = held
+  const { session, item, contentIndex } = held
   const open = call.items.find((open) => isSame(open, session, item, contentIndex))
   if (open === undefined) return
   const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex)
-  if (open.dropped || (figures !== null && heardBytes < figures.receivedBytes)) tell(call, open, heardBytes)
+  const isCut = open.dropped || (figures !== null && held.heardBytes < figures.receivedBytes)
+  const heardBytes = isCut && held.heardBytes < call.ledger.bytesPerMs ? 0 : held.heardBytes
+  if (isCut) tell(call, open, heardBytes)
   const told = { ...open, told: heardBytes }
   call.items = call.items.map((other) =>
     isSame(other, session, item, contentIndex) ? { ...other, told: heardBytes } : other

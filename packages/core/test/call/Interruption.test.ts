@@ -159,6 +159,20 @@ describe("Interrupting", () => {
     )
   })
 
+  it("deletes what was cut in its first millisecond, and the transcript says that nothing of it was heard", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 1000, "Here you are.")
+    Scene.done(scene, "resp_1")
+    Scene.begins(scene)
+    Scene.speaks(scene)
+    scene.wait(1)
+    const given = Scene.echoes(scene)
+    assert.deepInclude(given, { _tag: "DeleteItem", session: 0, item: "item_1" })
+    const [settled] = Scene.only(given, "Settled")
+    assert.deepInclude(settled?.turn, { speaker: "agent", heard: "", heardMs: 0 })
+  })
+
   it("leaves alone what was heard to its end", () => {
     const scene = Scene.live({ turns: "model" })
     Scene.created(scene, "resp_1")
