@@ -185,9 +185,12 @@ export const correct = <A extends Playback>(playback: A, ms: number, first: numb
 export const notAfter = <A extends Playback>(playback: A, latest: number): A => {
   const { bytesPerMs, origin, played } = playback
   const bound = latest - played / bytesPerMs
-  if (origin === null || origin.leading || bound >= origin.latest) return playback
+  if (origin === null || bound >= origin.latest) return playback
   const earliest = Math.min(origin.earliest, bound)
-  return { ...playback, origin: { earliest, latest: Math.max(origin.earliest, bound), leading: false } }
+  if (!origin.leading)
+    return { ...playback, origin: { earliest, latest: Math.max(origin.earliest, bound), leading: false } }
+  const told = leadingOrigin({ earliest, latest: bound })
+  return told.latest < origin.latest ? { ...playback, origin: told } : playback
 }
 
 /** Bytes of an item heard at a position. */
@@ -244,13 +247,18 @@ const originTold = ({ bytesPerMs }: Playback, mark: OutstandingMark, now: Moment
 
 const isLate = (origin: Interval | null, told: Interval): boolean => origin !== null && told.earliest > origin.latest
 
+/** Playback begins at the echo of a leading mark or a little later, the less so the better its moment is known. */
+const leadingOrigin = ({ earliest, latest }: Interval): Origin => ({
+  earliest,
+  latest: latest + (latest - earliest) / 2,
+  leading: true
+})
+
 /** An echo that is a little too early shows that bounds are not quite hard: the truth is taken to be between them. */
 const originAfter = (origin: Origin | null, mark: OutstandingMark, told: Interval): Origin => {
   const { earliest, latest } = told
   if (origin === null || isLate(origin, told)) {
-    return mark.leading
-      ? { earliest, latest: latest + (latest - earliest) / 2, leading: true }
-      : { earliest, latest, leading: false }
+    return mark.leading ? leadingOrigin(told) : { earliest, latest, leading: false }
   }
   if (latest < origin.earliest - PAUSE_MS) return { earliest, latest, leading: false }
   const one = Math.max(origin.earliest, earliest)

@@ -143,6 +143,15 @@ describe("hearing", () => {
     assert.deepStrictEqual(it.progress(2522, "a"), [16_000, 16_000, 12_000])
   })
 
+  it("began before the end of a frame that came behind the leading mark's echo", () => {
+    const it = new Told().begin(0).receive(0, "a", 8000).echo(1000, "g0-0", 20)
+    assert.deepStrictEqual(it.progress(1500, "a"), [8000, 8000, 3920])
+    it.ledger = Ledger.notAfter(it.ledger, 984)
+    assert.deepStrictEqual(it.progress(1500, "a"), [8000, 8000, 4136])
+    it.ledger = Ledger.notAfter(it.ledger, 1004)
+    assert.deepStrictEqual(it.progress(1500, "a"), [8000, 8000, 4136])
+  })
+
   it("narrows the beginning down with every echo", () => {
     const it = new Told().begin(0).receive(0, "a", 8000).receive(0, "a", 8000).receive(0, "a", 8000)
     it.echo(1000, "g0-0", 10).echo(1990, "g0-1", 10).echo(3006, "g0-2", 10)
