@@ -20,7 +20,7 @@ export const most = 2_000
 const seed = "known bugs"
 
 /** Of longer calls only the beginning is looked at: what takes longer to show is the campaign's to find. */
-const untilMs = 5 * 60_000
+export const untilMs = 5 * 60_000
 
 /**
  * Null where the bug was in none of the calls, or nobody noticed. `calls`, of an earlier hunt: the last of so many is
@@ -47,7 +47,7 @@ const broken = (index: number, audio: Speech.Audio, machine?: World.Machine): Re
   Simulation.run(plan(index), { audio, untilMs, ...(machine === undefined ? {} : { machine }) }).broken
 
 /** Every other call has several faults. */
-const plan = (index: number): Plan.Plan => ({
+export const plan = (index: number): Plan.Plan => ({
   ...Population.plan(seed, index, { faults: index % 2 === 0 ? "some" : "many" }),
   wire: "direct"
 })

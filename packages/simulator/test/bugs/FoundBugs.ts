@@ -1,0 +1,122 @@
+/**
+ * Bugs that were in the machine until simulated calls found them, each brought back by undoing what mended it. Of each
+ * the shortest call that shows it is kept (`Kept.ts`); CHANGELOG.md tells them.
+ */
+
+import type { KnownBug } from "./KnownBug.ts"
+
+export const list: ReadonlyArray<KnownBug> = [
+  {
+    id: "bytes-in-the-state",
+    sentence: "Audio that waits for the carrier's stream is kept as bytes, so a state that was written down loses it.",
+    seen: "seed k, call 24",
+    patches: [
+      {
+        file: "Ledger.ts",
+        find: "{ ...piece, payload: Payload.toBase64(piece.payload) }",
+        replace: "piece"
+      }
+    ],
+    by: ["state is data"]
+  },
+  {
+    id: "media-stopped-in-the-past",
+    sentence: "The caller's media stopped before their speech was reported: the wait for it is over before it begins.",
+    seen: "seed n, call 7",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: "Math.max(state.at, state.caller.lastAt + Limits.speechGapMs)",
+        replace: "state.caller.lastAt + Limits.speechGapMs"
+      }
+    ],
+    by: ["deadline ahead"]
+  },
+  {
+    id: "repeated-media-said-twice",
+    sentence: "A media message that the carrier repeats is heard twice by the model.",
+    seen: "seed r, calls 95, 97, 153 and 154, with many faults",
+    patches: [
+      {
+        file: "call/CarrierEvents.ts",
+        find: "  if (CallerAudio.isRepeated(call.caller, event)) return",
+        replace: "  if (event.bytes < 0) return"
+      }
+    ],
+    by: ["caller heard once"]
+  },
+  {
+    id: "any-error-ends-a-call-that-is-configured",
+    sentence: "An error that blames nobody ends the call, where the session is just being configured.",
+    seen: "seed r, call 47, with many faults",
+    patches: [
+      {
+        file: "call/ModelEvents.ts",
+        find: '"configuring" && error.cause === CommandId.configureModel',
+        replace: '"configuring" && kind !== "ignore"'
+      }
+    ],
+    where: [/"Error"/],
+    by: ["ends for a reason"]
+  },
+  {
+    id: "estimate-stops-at-a-pause",
+    sentence:
+      "Where the clear's mark is late, the estimate of what was heard stops at the last place where the audio ran out, though playback went on behind it.",
+    seen: "seed j, calls 9 and 29, without faults",
+    patches: [
+      {
+        file: "Playback.ts",
+        find: "  let limit = sent\n  for (const mark of marks) {",
+        replace: "  let limit = Math.min(sent, stop(playback))\n  for (const mark of [] as typeof marks) {"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "echo-without-the-next-frame",
+    sentence:
+      "A mark that comes back late is placed by when it arrived, though the frame behind it tells that it was sent earlier.",
+    seen: "seed k, call 75; npm test, calls 10 and 153",
+    patches: [
+      {
+        file: "call/CarrierEvents.ts",
+        find: "    call.ledger = Ledger.notAfter(call.ledger, event.timestamp + ms)\n",
+        replace: ""
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "cut-not-waited-for",
+    sentence:
+      "Where nothing forces it, a cut is estimated after 400 ms, though on a slow line its mark takes longer to come back.",
+    seen: "seed j, call 9, without faults",
+    patches: [
+      {
+        file: "call/Interruption.ts",
+        find: "return Ledger.echoWaitMs(call.ledger)\n",
+        replace: "return Limits.cutWaitMs\n"
+      }
+    ],
+    by: ["believed is heard", "settled is heard"]
+  },
+  {
+    id: "asides-counted-as-sounds",
+    sentence: "The summary counts sounds that were ignored, where one turn of the caller may be two.",
+    seen: "seed r1, call 42",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "call.sums.asides + (turn.aside ? 1 : 0)",
+        replace: "call.sums.asides"
+      },
+      {
+        file: "call/Sound.ts",
+        find: '  note(call, "interruption ignored", why)\n',
+        replace: '  note(call, "interruption ignored", why)\n  count(call, { asides: call.sums.asides + 1 })\n'
+      }
+    ],
+    by: ["sums add up"]
+  }
+]
