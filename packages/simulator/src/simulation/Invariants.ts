@@ -41,11 +41,17 @@ export const rules = {
   ),
   replays: safety("Replaying the recording gives the same commands, whole or split at any event."),
   "damage is told": safety("A damaged recording is refused with an explanation, or read up to the damage."),
+  "what if is told": safety(
+    "What another agent would have done is counted and told; the same would have done the same."
+  ),
+  "contradictions are named": safety(
+    "An agent or a document that contradicts itself is refused by name, and no other."
+  ),
   "believed is heard": rule(
     "What the model believes was said is what the caller heard.",
     "20 ms, a frame between two of which an echo stands, and 5 ms of rounding; besides, what no party could know: how " +
-      "late an echo came where no frames stand around it, how late the clear came where its echo was not waited for, and " +
-      "the piece of audio that a carrier plays to its end"
+      "late an echo came where no frames stand around it, how late the clear came where its echo was not waited for, how " +
+      "long after its mark audio began, and the piece of audio that a carrier plays to its end"
   ),
   "unheard is deleted": rule("What the caller heard nothing of is not left as if it had been said."),
   "whole is left alone": rule("What was heard to its end is not truncated.", "as of what is believed"),

@@ -23,6 +23,7 @@ const resumeMs = 25
 
 /** Items that are remembered. */
 const remembered = 256
+const rememberedStretches = 16
 
 /** Audio that is audible for so long was so when the caller began to speak: no backlog is told so late. */
 const longAudible = 2_000
@@ -109,6 +110,8 @@ export const make = (on: Case): Books => {
   /** Items of a lower order were begun before the last clear. */
   let clearedBelow = 0
   let nextLook = 0
+  /** When the ear heard the agent without a pause, the latest. */
+  const stretches: Array<{ readonly from: number; to: number }> = []
   let heardUntil = Number.NEGATIVE_INFINITY
   let startedAt = Number.NEGATIVE_INFINITY
   let firstAt = Number.POSITIVE_INFINITY
@@ -253,9 +256,15 @@ export const make = (on: Case): Books => {
       const bytes = payload.length
       const until = at + bytes / bytesPerMs
       heardBytes += bytes
-      if (at - heardUntil > 1) startedAt = at
+      if (at - heardUntil > 1) {
+        startedAt = at
+        stretches.push({ from: at, to: until })
+        if (stretches.length > rememberedStretches) stretches.shift()
+      }
       firstAt = Math.min(firstAt, at)
       heardUntil = Math.max(heardUntil, until)
+      const stretch = stretches.at(-1)
+      if (stretch !== undefined) stretch.to = heardUntil
       const piece = pieceOf(stream, message)
       if (piece === undefined) {
         found("heard in order", at, `the ear heard ${bytes} bytes that nobody sent`)
@@ -375,7 +384,14 @@ export const make = (on: Case): Books => {
     const anchor = echoes.last(false, one.clearedAt)
     const late = cut === undefined || cut.arrivedAt > usedAt
     const ofCut = cut === undefined || late ? ofEstimate(one) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
-    return ofCut + (anchor?.unknown ?? 0) + bounds.echoesLate
+    return ofCut + (anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)) + bounds.echoesLate
+  }
+
+  /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
+  const behind = (anchorAt: number, clearedAt: number): number => {
+    const stretch = stretches.findLast(({ from }) => from <= clearedAt)
+    const beganAt = stretch === undefined || stretch.to < anchorAt - 1 ? clearedAt : stretch.from
+    return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
   }
 
   const lastChange = (one: Spoken): number =>
