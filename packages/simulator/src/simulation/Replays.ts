@@ -2,17 +2,19 @@
  * A call's recording, put to the test: it is replayed, and every command must come out as it was given.
  *
  * Which of the ways a call is tried is decided by its seed, so that all are tried often and each call stays cheap: with
- * or without the audio; whole, or with the state taken through JSON at one event; and besides, the recording is damaged
- * at one place, or asked what its own agent would have done.
+ * or without the audio, what is keyed and telephone numbers; up to a limit of bytes, or to a gap; whole, or with the
+ * state taken through JSON at one event; and what trials/Trial puts it through.
  *
  * Unlike the judge, this needs the core: it is the core's recorder and replay that are tried.
  */
 
-import { type Command, type Event, Recorder, Recording, Replay, WhatIf } from "@offhook/core"
+import { Call, type Command, type Event, Recorder, Recording, Replay } from "@offhook/core"
 import * as Random from "../Random.ts"
 import type * as World from "../World.ts"
 import type { Broken, Invariant } from "./Invariants.ts"
 import type * as Plan from "./Plan.ts"
+import { chance, spread, weighted } from "./population/Draw.ts"
+import * as Trial from "./trials/Trial.ts"
 
 export interface Replays {
   readonly stepped: (event: Event, commands: ReadonlyArray<Command>) => void
@@ -25,8 +27,16 @@ export interface Replays {
 const share = 1 / 4
 const withAudio = 1 / 8
 
+/** Of recordings. */
+const withLimit = 1 / 10
+const withGap = 1 / 20
+const withTrial = 1 / 2
+
 /** A call that is longer has steps enough. */
 const longSteps = 20_000
+
+/** What is tried again and again is a shorter call, at most. */
+const trialSteps = 4_000
 
 export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine): Replays => {
   const random = Random.make(plan.seed).split("replays")
@@ -34,6 +44,11 @@ export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine
   if (random.next() >= share) return { broken, stepped: () => {}, over: () => {} }
   const audio = random.next() < withAudio
   const isSplit = random.next() < 0.5
+  const draws = random.split("recorder")
+  const digits = chance(draws, 0.3)
+  const numbers = chance(draws, 0.3)
+  const maxBytes = chance(draws, withLimit) ? spread(draws, 12_000, 80_000) : null
+  const gapAt = chance(draws, withGap) ? spread(draws, 1, 2_000) : null
   const text: Array<string> = []
   let recorder: Recorder.Recorder | undefined
   let steps = 0
@@ -48,7 +63,10 @@ export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine
       call: world.carrier.callSid,
       startedAt: "2026-01-01T00:00:00.000Z",
       config: world.config,
-      audio
+      audio,
+      digits,
+      numbers,
+      ...(maxBytes === null ? {} : { maxBytes })
     })
     text.push(begun.start(world.first))
     return begun
@@ -56,36 +74,31 @@ export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine
 
   const replayed = (recording: Recording.Recording): void => {
     const at = random.integer(0, Math.max(0, steps - 1))
-    const result = Replay.run(recording, isSplit ? split(machine, at) : machine)
+    const result = isSplit
+      ? Replay.run(recording, split(machine, at))
+      : machine === Call
+        ? Replay.run(recording)
+        : Replay.run(recording, machine)
     if (result.same) return
     const how = `${audio ? "with" : "without"} audio${isSplit ? `, split at event ${at}` : ""}`
     found("replays", `${how}: ${Replay.explain(result.difference).slice(0, 600)}`)
   }
 
-  const asked = (recording: Recording.Recording): void => {
-    const { divergence } = WhatIf.run(recording, plan.agent, machine)
-    if (divergence !== null) found("replays", `its own agent does otherwise at ${divergence.at} ms`)
+  /** What is not in the file is counted there. */
+  const counted = (whole: string, { end, entries }: Recording.Recording): void => {
+    if (maxBytes !== null && whole.length > maxBytes) {
+      found("damage is told", `${whole.length} characters are recorded, ${maxBytes} bytes are allowed`)
+    }
+    const missing = steps - entries.length
+    if (end.end === "incomplete" ? end.dropped !== missing : missing !== 0) {
+      found("damage is told", `${missing} events are missing, the end says ${JSON.stringify(end).slice(0, 120)}`)
+    }
   }
 
-  /** What is left of the recording is read as far as it goes, or refused with words; what is read of it replays. */
-  const damaged = (whole: string): void => {
-    const how = random.integer(0, 3)
-    const place = random.integer(0, Math.max(0, whole.length - 1))
-    const rest = damage(whole, place, how)
-    try {
-      const result = Replay.run(Recording.parse(rest), machine)
-      if (result.same) {
-        if (result.end.end === "complete" && rest.length < whole.length - 1) {
-          found("damage is told", `cut to ${rest.length} of ${whole.length} characters, it is called complete`)
-        }
-        return
-      }
-      const words = Replay.explain(result.difference)
-      if (words.trim() === "") found("damage is told", `damage ${how} at ${place} is refused without a word`)
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      found("damage is told", `damage ${how} at ${place} of ${whole.length} characters: ${message}`)
-    }
+  const tried = (whole: string, recording: Recording.Recording): void => {
+    const trial = weighted(draws, Trial.all)
+    const detail = trial.run(draws.split("trial"), { text: whole, recording, agent: plan.agent, machine })
+    if (detail !== null) found(trial.invariant, detail)
   }
 
   return {
@@ -94,20 +107,19 @@ export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine
       if (audio && steps > longSteps) return
       recorder ??= begin()
       steps++
+      if (steps === gapAt) return recorder.gap(1)
       const lines = recorder.add(event, commands)
       if (lines !== "") text.push(lines)
     },
     over: () => {
       if (recorder === undefined) return
-      if (audio && steps > longSteps) recorder.gap(1)
-      text.push(recorder.finish())
+      if (audio && steps > longSteps) recorder.gap(0)
+      text.push(recorder.finish(), recorder.finish())
       const whole = text.join("")
       const recording = Recording.parse(whole)
+      counted(whole, recording)
       replayed(recording)
-      if (steps > longSteps || broken.length > 0) return
-      const chance = random.next()
-      if (chance < 0.1) asked(recording)
-      else if (chance < 0.2) damaged(whole)
+      if (steps <= trialSteps && broken.length === 0 && draws.next() < withTrial) tried(whole, recording)
     }
   }
 }
@@ -119,19 +131,5 @@ const split = (machine: World.Machine, at: number): World.Machine => {
     ...machine,
     step: (state, event) =>
       machine.step(steps++ === at ? (JSON.parse(JSON.stringify(state)) as typeof state) : state, event)
-  }
-}
-
-/** The file ends at a place, or a character or a line there is another, or missing. */
-const damage = (text: string, place: number, how: number): string => {
-  const lineStart = text.lastIndexOf("\n", place) + 1
-  const lineEnd = text.indexOf("\n", place)
-  switch (how) {
-    case 0:
-      return text.slice(0, place)
-    case 1:
-      return `${text.slice(0, place)}#${text.slice(place + 1)}`
-    default:
-      return `${text.slice(0, lineStart)}{"at":12,"e":"Nonsense"\n${lineEnd < 0 ? "" : text.slice(lineEnd + 1)}`
   }
 }

@@ -7,6 +7,7 @@
 import { Call, type Command, type Event } from "@offhook/core"
 import type * as Speech from "../Speech.ts"
 import * as World from "../World.ts"
+import * as Contradictions from "./Contradictions.ts"
 import type { Broken } from "./Invariants.ts"
 import * as Judge from "./Judge.ts"
 import * as Plan from "./Plan.ts"
@@ -72,7 +73,7 @@ export const run = (plan: Plan.Plan, options: Options): Result => {
     failed.push(thrown(error, world.now()))
   }
   return {
-    broken: [...judge.broken, ...replays.broken, ...failed],
+    broken: [...judge.broken, ...replays.broken, ...Contradictions.found(plan), ...failed],
     measures: judge.measures,
     callMs: world.now(),
     steps,
