@@ -95,7 +95,7 @@ const skip = (piece: Piece, bytes: number): Piece =>
         ...piece,
         from: piece.from + bytes,
         bytes: piece.bytes - bytes,
-        payload: Payload.slice(piece.payload, bytes, piece.bytes),
+        payload: Payload.rest(piece.payload, bytes),
         skipped: piece.skipped + bytes
       }
 
