@@ -172,7 +172,7 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
   return [
     {
       ...ledger,
-      roundTrip: played.begins ? smoothed(ledger.roundTrip, now.at - mark.sentAt) : ledger.roundTrip,
+      roundTrip: played.atOnce ? smoothed(ledger.roundTrip, now.at - mark.sentAt) : ledger.roundTrip,
       items: settled(ledger.items, playedOut(ledger.playback, mark.position), mark.position),
       playback,
       kept: Kept.release(ledger.kept, mark.position - (ledger.keeps.levels ? RECENT_MS * ledger.bytesPerMs : 0)),

@@ -77,6 +77,9 @@ export const answerMs = 3_000
 export const refusedMs = 250
 export const refusals = 7
 
+/** What is still to be heard before our next response is generated: the caller notices nothing, and it can be cut sooner. */
+export const aheadMs = 10_000
+
 /** Attempts at one response, and the wait before the second; it doubles. */
 export const responseTries = 3
 export const retryMs = 500

@@ -81,6 +81,8 @@ export interface Played {
   readonly pauseMs: number
   /** Playback begins here: the mark leads, and there was silence before it. */
   readonly begins: boolean
+  /** What was before the mark had been played when it was sent: its echo took a round trip, no more. */
+  readonly atOnce: boolean
   /** The stretch that was over before this echo. */
   readonly closed: Stretch | null
 }
@@ -124,6 +126,7 @@ export const play = (
     {
       pauseMs,
       begins,
+      atOnce: begins && (due === null || due <= mark.sentAt),
       closed: isNewStretch && playback.since !== null && due !== null ? { from: playback.since, to: due } : null
     }
   ]

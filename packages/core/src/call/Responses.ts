@@ -9,7 +9,9 @@
  * 1. A `CreateResponse` is only sent from an idle slot, after every truncation, and never while the caller speaks
  *    or protected audio is unheard.
  * 2. Every request ends: created, refused, or given up at its deadline.
- * 3. Audio is played only of the response that holds the slot, and not once it is being cancelled.
+ * 3. None is created while the caller has `Limits.aheadMs` of audio still to hear: an agent whose function calls follow
+ *    each other does not speak minutes ahead.
+ * 4. Audio is played only of the response that holds the slot, and not once it is being cancelled.
  */
 
 import type { ModelError, ModelResponseCreated, ModelResponseDone } from "../Event.ts"
@@ -154,7 +156,9 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   call.speech.answerBy === null &&
   wanted.notBefore <= call.at &&
   (call.ending === null || wanted.why === "goodbye") &&
-  (wanted.why !== "keys" || Ledger.isEmpty(call.ledger, now(call)))
+  (wanted.why === "keys"
+    ? Ledger.isEmpty(call.ledger, now(call))
+    : Ledger.remainingMs(call.ledger, now(call)) <= Limits.aheadMs)
 
 const over = (call: Draft, response: string, isCancelled: boolean): void => {
   if (Slot.holds(call, response)) {

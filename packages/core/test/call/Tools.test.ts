@@ -38,6 +38,18 @@ describe("A function call", () => {
     ])
   })
 
+  it("is talked about when the caller has nearly heard what came before it, not minutes ahead", () => {
+    const scene = Scene.live({ tools })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 25_000)
+    Scene.begins(scene)
+    calls(scene, "c1", "look", "{}")
+    Scene.done(scene, "resp_1")
+    assert.deepStrictEqual(Scene.tags(scene.on({ _tag: "ToolFinished", call: "c1", output: "free" })), ["AnswerTool"])
+    assert.notInclude(Scene.tags(scene.frames(14_500)), "CreateResponse")
+    assert.include(Scene.tags(scene.frames(1_000)), "CreateResponse")
+  })
+
   it("with empty arguments is run with an empty object", () => {
     const scene = asked([["c1", "look", ""]])
     assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1"), "RunTool")[0]?.arguments, "{}")

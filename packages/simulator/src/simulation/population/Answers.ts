@@ -10,15 +10,21 @@ import { chance, pick, spread, weighted } from "./Draw.ts"
 
 const endCall = "end_call"
 
-/** `count` responses, the first of them the greeting of an agent that has one. */
+/**
+ * `count` responses, the first of them the greeting of an agent that has one. They begin again from the first: one at
+ * least calls nothing, else the agent would follow its own function calls up for ever.
+ */
 export const responses = (
   random: Random.Random,
   agent: Agent.Agent,
   count: number
-): ReadonlyArray<ReadonlyArray<Part>> =>
-  Array.from({ length: count }, (_, index) =>
+): ReadonlyArray<ReadonlyArray<Part>> => {
+  const drawn = Array.from({ length: count }, (_, index) =>
     index === 0 && agent.greeting !== null && chance(random, 0.9) ? [say(random)] : response(random, agent)
   )
+  const ends = drawn.some((parts) => parts.every(({ _tag }) => _tag === "Say"))
+  return ends ? drawn : [...drawn, [say(random)]]
+}
 
 /** The last response of a call that the agent ends; mostly only where it may. */
 export const goodbye = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part> => {
