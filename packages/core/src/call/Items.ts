@@ -30,7 +30,18 @@ export const opened = (call: Draft, session: number, item: string, contentIndex:
   const isProtected = slot._tag === "Active" && slot.response === response && slot.wanted?.protected === true
   call.items = [
     ...call.items,
-    { session, item, contentIndex, response, protected: isProtected, done: false, dropped: false, told: null, deleted }
+    {
+      session,
+      item,
+      contentIndex,
+      response,
+      protected: isProtected,
+      done: false,
+      dropped: false,
+      told: null,
+      spared: false,
+      deleted
+    }
   ]
 }
 
@@ -144,20 +155,22 @@ const release = (call: Draft, held: HeldCut): void => {
   if (open.done) settle(call, told)
 }
 
-const tell = (call: Draft, { contentIndex, deleted, item, session }: OpenItem, heardBytes: number): void => {
+const tell = (call: Draft, { contentIndex, deleted, item, session, spared }: OpenItem, heardBytes: number): void => {
   if (call.model.status !== "ready" || deleted) return
   const audioEndMs = Math.floor(heardBytes / call.ledger.bytesPerMs)
-  if (audioEndMs === 0 && contentIndex === 0) {
-    call.out.push({ _tag: "DeleteItem", session, item })
-    call.items = call.items.map((open) =>
-      open.session === session && open.item === item ? { ...open, deleted: true } : open
-    )
-    count(call, { deletions: call.sums.deletions + 1 })
-  } else {
+  if (audioEndMs > 0 || contentIndex > 0) {
     call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })
-    count(call, { truncations: call.sums.truncations + 1 })
+    return count(call, { truncations: call.sums.truncations + 1 })
   }
+  const others = call.items.filter((open) => isOf(open, session, item) && open.contentIndex > 0)
+  if (spared || others.some((open) => heardOf(call, open) > 0)) return
+  call.out.push({ _tag: "DeleteItem", session, item })
+  call.items = call.items.map((open) => (isOf(open, session, item) ? { ...open, deleted: true } : open))
+  count(call, { deletions: call.sums.deletions + 1 })
 }
+
+const heardOf = (call: Draft, { contentIndex, item, session, told }: OpenItem): number =>
+  told ?? Ledger.progress(call.ledger, now(call), session, item, contentIndex)?.heardBytes ?? 0
 
 const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
   const { session, item, contentIndex } = open
@@ -167,7 +180,9 @@ const settle = (call: Draft, open: OpenItem, heardBytes?: number): void => {
   const spoken = { ...figures, heardBytes: heard, bytesPerMs }
   call.transcript = Transcript.spoken(call.transcript, session, item, contentIndex, spoken, open.protected)
   call.ledger = Ledger.forget(call.ledger, session, item, contentIndex)
-  call.items = call.items.filter((other) => !isSame(other, session, item, contentIndex))
+  call.items = call.items
+    .filter((other) => !isSame(other, session, item, contentIndex))
+    .map((other) => (heard > 0 && isOf(other, session, item) ? { ...other, spared: true } : other))
   count(call, {
     generatedBytes: call.sums.generatedBytes + figures.receivedBytes,
     heardBytes: call.sums.heardBytes + heard
@@ -195,3 +210,6 @@ const isSame = (
   item: string,
   contentIndex: number
 ): boolean => one.item === item && one.contentIndex === contentIndex && one.session === session
+
+const isOf = (one: { readonly session: number; readonly item: string }, session: number, item: string): boolean =>
+  one.item === item && one.session === session

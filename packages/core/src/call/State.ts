@@ -189,6 +189,8 @@ export interface OpenItem {
   readonly dropped: boolean
   /** The heard bytes that the model has been told; null: not cut, or not told yet. */
   readonly told: number | null
+  /** Another content of the item was heard: it is not to be deleted. */
+  readonly spared: boolean
   /** The model was told to delete the whole item. */
   readonly deleted: boolean
 }

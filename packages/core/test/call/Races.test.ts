@@ -392,6 +392,22 @@ describe("Time", () => {
 })
 
 describe("A content that was never heard", () => {
+  it("does not delete the item of which another was", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    const item = { item: "item_1", kind: "message", role: "assistant", previous: null } as const
+    scene.on({ _tag: "ModelItemAdded", session: 0, ...item })
+    Scene.says(scene, "resp_1", "item_1", 2_000, "", 1)
+    Scene.begins(scene)
+    scene.frames(500)
+    Scene.speaks(scene)
+    Scene.echoes(scene)
+    scene.frames(400)
+    Scene.done(scene, "resp_1", "cancelled")
+    const told = scene.commands.filter(({ _tag }) => _tag === "DeleteItem" || _tag === "Truncate")
+    assert.deepStrictEqual(Scene.tags(told), ["Truncate"])
+  })
+
   it("of a deleted item is not truncated, whenever it was generated", () => {
     const scene = Scene.live({ turns: "machine" })
     Scene.created(scene, "resp_1")
