@@ -46,6 +46,21 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["caller heard once"]
   },
   {
+    id: "refused-truncation-forgotten",
+    sentence:
+      "A truncation is refused because its response is not done yet, and is not repeated: the model believes that all was heard.",
+    seen: "seed r, call 127, with many faults",
+    patches: [
+      {
+        file: "call/ModelEvents.ts",
+        find: " || Items.refused(call, error.cause)) return",
+        replace: ") return"
+      }
+    ],
+    where: [/CancelSlow|editBeforeDone/],
+    by: ["believed is heard", "unheard is deleted", "told in time"]
+  },
+  {
     id: "any-error-ends-a-call-that-is-configured",
     sentence: "An error that blames nobody ends the call, where the session is just being configured.",
     seen: "seed r, call 47, with many faults",
@@ -118,5 +133,47 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["sums add up"]
+  },
+  {
+    id: "beginning-without-the-next-frame",
+    sentence: "On a line with jitter playback is taken to begin later than the frame behind the echo allows.",
+    seen: "seed u, call 178",
+    patches: [
+      {
+        file: "Playback.ts",
+        find: "  return told.latest < origin.latest ? {",
+        replace: "  return told.latest < Number.NEGATIVE_INFINITY ? {"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "flushed-with-the-clear",
+    sentence:
+      "A mark that comes back together with the clear's own is taken as played, so more counts as heard than was.",
+    seen: "seed k, call 78; seed s, call 8; seed t, calls 86 and 101",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "silence !== null && Playback.mayBeOne(at, silence) && !isFirst",
+        replace: "silence === undefined"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "pause-without-the-next-frame",
+    sentence:
+      "After a cough the agent goes on from where the mark arrived, though the frame behind it tells it was earlier.",
+    seen: "npm test, calls 83 and 196",
+    patches: [
+      {
+        file: "call/Pause.ts",
+        find: "when.uncertainty <= Limits.echoUncertainMs) return resume(call)",
+        replace: "when.uncertainty >= 0) return resume(call)"
+      }
+    ],
+    where: [/"pauseToDecide":true/],
+    by: ["heard in order"]
   }
 ]
