@@ -15,6 +15,8 @@ export type Odd =
   | "early stop"
   | "empty payload"
   | "foreign stream"
+  /** A dozen of them, with fields missing or of other types, and media of the other track. */
+  | "half messages"
   | "invalid key"
   | "malformed JSON"
   | "malformed message"
@@ -45,6 +47,15 @@ type StreamFault =
   | { readonly _tag: "MediaBeforeStart" }
   /** `connected`, and nothing more. */
   | { readonly _tag: "StartMissing" }
+  /** Before `start` come others, with fields missing or of other types. */
+  | { readonly _tag: "StartsBroken" }
+  /** `start` names another encoding. */
+  | {
+      readonly _tag: "FormatForeign"
+      readonly encoding: string
+      readonly sampleRate: number
+      readonly channels: number
+    }
   | { readonly _tag: "StopRepeated" }
   /** Echoes that are due in the window never come; null: from then on. */
   | { readonly _tag: "EchoesMissing"; readonly atMs: number; readonly ms: number | null }

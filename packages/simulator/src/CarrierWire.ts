@@ -125,6 +125,7 @@ class Wire implements CarrierWire {
       const text = this.numbered("media", { track: "inbound", chunk: "0", timestamp: "0", payload: frame.base64 })
       this.putMedia(at, { timestamp: 0, frame, text })
     }
+    if (this.options.faults.some(({ _tag }) => _tag === "StartsBroken")) this.sendBrokenStarts(at)
     this.sendStart(at)
   }
 
@@ -226,20 +227,35 @@ class Wire implements CarrierWire {
   }
 
   private sendStart(at: number): void {
-    if (this.isMute) return
-    const { accountSid, callSid, parameters, streamSid } = this.options
-    const mediaFormat = { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 }
-    this.send(
-      at,
-      this.numbered("start", {
-        accountSid,
-        streamSid,
-        callSid,
-        tracks: ["inbound"],
-        mediaFormat,
-        customParameters: parameters
-      })
-    )
+    if (!this.isMute) this.send(at, this.numbered("start", this.startBody()))
+  }
+
+  private sendBrokenStarts(at: number): void {
+    const start = this.startBody()
+    const { mediaFormat } = start
+    const bodies: ReadonlyArray<object> = [
+      [],
+      { ...start, streamSid: 7 },
+      { ...start, callSid: "" },
+      { ...start, mediaFormat: "mulaw" },
+      { ...start, mediaFormat: { ...mediaFormat, sampleRate: "8000" } },
+      { ...start, customParameters: { caller: 7 } }
+    ]
+    for (const body of bodies) this.send(at, this.numbered("start", body))
+  }
+
+  private startBody() {
+    const { accountSid, callSid, faults, parameters, streamSid } = this.options
+    const foreign = faults.find((fault) => fault._tag === "FormatForeign")
+    const { channels, encoding, sampleRate } = foreign ?? { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 }
+    return {
+      accountSid,
+      streamSid,
+      callSid,
+      tracks: ["inbound"],
+      mediaFormat: { encoding, sampleRate, channels },
+      customParameters: parameters
+    }
   }
 
   private sendStop(at: number): void {
@@ -299,6 +315,9 @@ class Wire implements CarrierWire {
             media: { ...media, payload: silence }
           })
         )
+      case "half messages":
+        for (const text of this.halfMessages(media)) this.send(at, text)
+        return
       case "invalid key":
         return this.send(at, this.numbered("dtmf", { track: "inbound_track", digit: "12?" }))
       case "malformed JSON":
@@ -332,6 +351,23 @@ class Wire implements CarrierWire {
       case "unknown event":
         return this.send(at, this.numbered("weather", { accountSid, callSid }))
     }
+  }
+
+  private halfMessages(media: { readonly track: string; readonly timestamp: string }): ReadonlyArray<string> {
+    const whole = { ...media, payload: silence }
+    return [
+      `{"event":"connected","protocol":"Call","version":"1.0.0"}`,
+      `["media"]`,
+      `{"event":7}`,
+      `{"event":"stop","sequenceNumber":"${this.sequenceNumber}"}`,
+      this.numbered("media", []),
+      this.numbered("media", { ...whole, track: "outbound" }),
+      this.numbered("media", { ...whole, track: null }),
+      this.numbered("media", { ...whole, timestamp: "soon" }),
+      this.numbered("media", { ...whole, timestamp: 20 }),
+      this.numbered("mark", {}),
+      this.numbered("dtmf", { track: "inbound_track" })
+    ]
   }
 
   private numbered(event: string, content: object): string {

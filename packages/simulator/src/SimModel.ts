@@ -21,8 +21,9 @@ import type { AudioFormat, ClientEvent, ResponseInput } from "./model/ClientEven
 import * as Client from "./model/ClientEvent.ts"
 import * as Conversation from "./model/Conversation.ts"
 import * as Encoding from "./model/Encoding.ts"
-import type { Act, Fault } from "./model/Fault.ts"
+import type { Act, Fault, FaultOf } from "./model/Fault.ts"
 import * as Faults from "./model/Faults.ts"
+import * as Garbled from "./model/Garbled.ts"
 import * as Hearing from "./model/Hearing.ts"
 import * as Items from "./model/Items.ts"
 import type { Received } from "./model/Received.ts"
@@ -134,6 +135,7 @@ export const make = (options: Options): SimModel => {
   const choices: Choices = { ...Drawn.draw(random.split("choices")), ...options.choices }
   const pace: Pace = { ...Drawn.PACE, ...options.pace }
   const timing = random.split("timing")
+  const garbling = random.split("garbling")
   const ids = random.split("ids").hex(8)
   const agenda = Agenda.make()
   const conversation = Conversation.make(`conv_${ids}`)
@@ -153,6 +155,8 @@ export const make = (options: Options): SimModel => {
   let begunOutOfBand = 0
   let spoken = false
   let playedUntil = 0
+  let garbled: FaultOf<"Garbled"> | undefined
+  let garbledEvents = 0
   const reads = Usage.reader()
   const beside = new Map<string, Response.Response>()
 
@@ -172,8 +176,18 @@ export const make = (options: Options): SimModel => {
     }
     const previous = body.type === "conversation.item.added" ? take("PreviousItem") : undefined
     const told = previous === undefined ? body : ({ ...body, previous_item_id: previous.id } as Body)
+    garble(told)
     send(told)
     if (take("EventRepeated", isThis) !== undefined) send(told)
+  }
+
+  const garble = (body: Body) => {
+    garbled ??= take("Garbled")
+    if (garbled === undefined || garbledEvents++ >= garbled.events) return
+    for (let count = 0; count < garbled.copies; count++) {
+      const text = Garbled.copy(garbling, body)
+      if (text !== null) actor.sendRaw(text)
+    }
   }
 
   const send = (body: Body) => {

@@ -55,6 +55,8 @@ export interface Options {
   readonly modelOf?: (session: number) => ModelOptions
   readonly network?: ReadonlyArray<NetworkFault>
   readonly host?: Host
+  /** What the webhook's answer holds besides the stream. */
+  readonly webhook?: Webhook
   /** The server has the carrier's REST side; without it a call ends by closing the stream. */
   readonly rest?: boolean
   /** What a tool answers and after how long; several: it answers again. Nothing: it never answers. */
@@ -67,6 +69,9 @@ export interface ToolAnswer {
   readonly output: string
   readonly afterMs: number
 }
+
+/** Parameters of the stream, and sentences that the carrier speaks by itself. */
+export type Webhook = Partial<Omit<Twilio.TwiML.ConnectStream, "streamUrl">>
 
 /** What the host does worse than it could; plain JSON data. */
 export interface Host {
@@ -335,7 +340,7 @@ export const make = (options: Options): World => {
       for (const command of commands) execute(command)
       rearm(started)
     }
-    const body = Twilio.TwiML.connectStream({ streamUrl, parameters: {} })
+    const body = Twilio.TwiML.connectStream({ parameters: {}, ...options.webhook, streamUrl })
     later(to.carrier.arrival(time), () =>
       carrierInput({ _tag: "WebhookAnswered", at: time, request, status: 200, contentType: "text/xml", body })
     )

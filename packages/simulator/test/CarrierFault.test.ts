@@ -65,6 +65,15 @@ describe("a message out of place", () => {
     assert.strictEqual(odd("unknown echo").json?.event, "mark")
   })
 
+  it("is half a message, a dozen times", () => {
+    const call = streamed(sends("half messages", tenth))
+    call.advance(1_000)
+    const half = texts(call).slice(9, 20)
+    assert.strictEqual(half.length, 11)
+    for (const text of half) assert.doesNotThrow(() => JSON.parse(text))
+    assert.isTrue(half.some((text) => text.includes('"track":"outbound"')))
+  })
+
   it("names another stream", () => {
     const call = streamed(sends("foreign stream", tenth))
     call.advance(1_000)

@@ -320,6 +320,7 @@ describe("a carrier that misbehaves", () => {
     "early stop",
     "empty payload",
     "foreign stream",
+    "half messages",
     "invalid key",
     "malformed JSON",
     "malformed message",
@@ -331,11 +332,13 @@ describe("a carrier that misbehaves", () => {
     "unknown echo",
     "unknown event"
   ] as const satisfies ReadonlyArray<CarrierFault.Odd>
-  const misbehaviour: Partial<Record<CarrierFault.Odd, string>> = {
+  const misbehaviour: Partial<Record<CarrierFault.Odd, string | ReadonlyArray<string>>> = {
     "binary frame": "binary frame",
     "broken base64": "malformed message",
     "empty payload": "malformed message",
     "foreign stream": "wrong stream",
+    // Neither `connected` again nor media of the other track is one.
+    "half messages": Array.from({ length: 9 }, () => "malformed message"),
     "invalid key": "malformed message",
     "malformed JSON": "malformed JSON",
     "malformed message": "malformed message",
@@ -349,7 +352,7 @@ describe("a carrier that misbehaves", () => {
         const one = call({ wire, carrier: { faults: [{ _tag: "Sends", what, when: { atMs: 3_000 } }] } })
         assert.deepStrictEqual(
           one.events("CarrierMisbehaved").map(({ what }) => what as string),
-          misbehaviour[what] === undefined ? [] : [misbehaviour[what]]
+          [misbehaviour[what] ?? []].flat()
         )
         isOver(one)
       }
@@ -365,6 +368,8 @@ describe("a carrier that misbehaves", () => {
     { _tag: "MediaLost", atMs: 2_000, ms: 500 },
     { _tag: "MediaSwapped", when: { after: 50 } },
     { _tag: "StartMissing" },
+    { _tag: "StartsBroken" },
+    { _tag: "FormatForeign", encoding: "audio/x-l16", sampleRate: 16_000, channels: 1 },
     { _tag: "StopRepeated" },
     { _tag: "TimestampsShifted", atMs: 2_000, byMs: -1_500 },
     { _tag: "TimestampsShifted", atMs: 2_000, byMs: 40_000 }

@@ -127,6 +127,9 @@ describe("the end of a session", () => {
   })
 })
 
+const sameFields = ({ event_id: _, ...event }: Record<string, unknown>, copy: unknown): boolean =>
+  JSON.stringify(event) === JSON.stringify(copy)
+
 describe("frames", () => {
   const raw = (how: Fault.FaultOf<"Malformed">["how"]) => {
     const harness = H.telephone()
@@ -143,9 +146,30 @@ describe("frames", () => {
 
   it("are binary", () => assert.isTrue(raw("binary").binary))
 
-  it.each(["noObject", "noType", "wrongTypes"] as const)("are JSON of another shape: %s", (how) => {
-    const value = JSON.parse(raw(how).text)
-    assert.isFalse(typeof value.type === "string" && typeof value.item_id === "string")
+  it.each(["errorless", "noObject", "noType", "vagueError", "wrongTypes"] as const)(
+    "are JSON of another shape: %s",
+    (how) => {
+      const value = JSON.parse(raw(how).text)
+      assert.isFalse(typeof value.type === "string" && typeof value.item_id === "string")
+      assert.isFalse(value.type === "error" && typeof value.error?.message === "string")
+    }
+  )
+
+  it("are copies with one field less, null, or of another type, and the event follows", () => {
+    const harness = H.telephone({ faults: [{ _tag: "Garbled", events: 3, copies: 4 }] })
+    harness.send(create())
+    harness.settle()
+    const texts = harness.outputs.flatMap((one) => (one._tag === "SendText" ? [one.text] : []))
+    const copies = texts.filter((text) => JSON.parse(text).event_id === undefined)
+    const events = texts.filter((text) => JSON.parse(text).event_id !== undefined)
+    assert.strictEqual(copies.length, 12)
+    assert.isAbove(new Set(copies).size, 6)
+    for (const copy of copies) {
+      const { type } = JSON.parse(copy)
+      const whole = events.filter((text) => JSON.parse(text).type === type)
+      assert.isNotEmpty(whole)
+      assert.isFalse(whole.some((text) => sameFields(JSON.parse(text), JSON.parse(copy))))
+    }
   })
 
   it("are events of any unknown type", () => {

@@ -66,9 +66,13 @@ export const perform = (host: Host, act: Act): void => {
 
 const MALFORMED: { readonly [how in FaultOf<"Malformed">["how"]]: string } = {
   binary: "\u0000\u0001\u0002\u0003",
+  errorless: '{"type":"error","event_id":"event_0"}',
   json: '{"type":"response.output_audio.delta","delta":"////',
+  noBase64:
+    '{"type":"response.output_audio.delta","response_id":"resp_0","item_id":"item_0","content_index":0,"delta":"////*"}',
   noObject: '["response.output_audio.delta"]',
   noType: '{"event_id":"event_0","delta":"////"}',
+  vagueError: '{"type":"error","error":{"type":7,"message":null,"code":{}}}',
   wrongTypes:
     '{"type":"response.output_audio.delta","response_id":7,"item_id":null,"content_index":"0","delta":{"audio":""}}'
 }

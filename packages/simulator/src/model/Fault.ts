@@ -34,8 +34,16 @@ export type Act =
         readonly blames?: ClientEvent["type"]
       }
     >
-  /** A frame that is no event. "wrongTypes" is a delta of audio whose fields are of other types. */
-  | Of<"Malformed", { readonly how: "binary" | "json" | "noObject" | "noType" | "wrongTypes" }>
+  /**
+   * A frame that is no event. "wrongTypes" is a delta of audio whose fields are of other types, "noBase64" one whose audio is none; "errorless" is
+   * an error without what is wrong, "vagueError" one of whose fields are other types.
+   */
+  | Of<
+      "Malformed",
+      {
+        readonly how: "binary" | "errorless" | "json" | "noBase64" | "noObject" | "noType" | "vagueError" | "wrongTypes"
+      }
+    >
   | Of<"RateLimits", { readonly remaining: number; readonly resetSeconds: number }>
   /** A response that nobody asked for; what it says is asked of the brain. In the conversation it begins only where the slot is free. */
   | Of<"ResponseOfItsOwn", { readonly outOfBand?: boolean }>
@@ -65,6 +73,8 @@ export type Change =
   /** The next event of this type is not sent; what it tells of happened. */
   | Of<"EventMissing", { readonly event: Dispensable }>
   | Of<"EventRepeated", { readonly event: Dispensable }>
+  /** Before each of the next `events` events, audio apart, come `copies` of it with a field missing, null or of another type. */
+  | Of<"Garbled", { readonly events: number; readonly copies: number }>
   /** The next `session.updated` echoes, and uses, another output format than the one asked for. */
   | Of<"FormatChanged", { readonly format: AudioFormat }>
   /** The next `session.updated` says nothing of audio. */
@@ -154,6 +164,7 @@ const standings: {
   EventRepeated: "misbehaviour",
   FormatChanged: "misbehaviour",
   FormatMissing: "vendor",
+  Garbled: "misbehaviour",
   ItemIdRepeated: "misbehaviour",
   Malformed: "misbehaviour",
   PreviousItem: "vendor",

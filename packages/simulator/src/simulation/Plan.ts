@@ -38,6 +38,7 @@ export interface Plan {
   readonly carrier: Carrier
   readonly model: Model
   readonly host: Host
+  readonly webhook?: World.Webhook
   /** What goes wrong, besides what a network does by itself. */
   readonly faults: {
     readonly carrier: ReadonlyArray<CarrierFault>
@@ -120,6 +121,7 @@ export const options = (plan: Plan, audio: Speech.Audio): World.Options => {
     carrier: { ...plan.carrier, faults: plan.faults.carrier },
     model: { ...plan.model, faults: plan.faults.model, transcribe: transcriber(audio) },
     host,
+    ...(plan.webhook === undefined ? {} : { webhook: plan.webhook }),
     rest,
     tool: tools(plan.tools)
   }

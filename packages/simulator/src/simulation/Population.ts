@@ -52,6 +52,7 @@ export const plan = (seed: string, index: number, options: Options = {}): Plan =
     ),
     model: { ...Answers.model(random.split("model")), ...(longMs === null ? {} : { limitMs: longMs + 2 * marginMs }) },
     host: random.split("host").next() < 0.75 ? {} : { rest: false },
+    ...webhook(random.split("webhook")),
     faults: { carrier: Troubles.echoes(random.split("echoes")), model: [], network: [] }
   }
   const begun = longMs === null ? ending(random.split("ending"), quiet, options.agent === undefined) : quiet
@@ -97,6 +98,19 @@ const longOf = (random: Random.Random, index: number): number | null => {
   if (index % 2_000 === 900) return hourMs + random.integer(5_000, 120_000)
   if (index % 200 === 100) return tenMinutesMs + random.integer(5_000, 90_000)
   return null
+}
+
+/** Mostly a stream and nothing else. */
+const webhook = (random: Random.Random): Pick<Plan, "webhook"> => {
+  if (chance(random, 0.85)) return {}
+  const tail = { text: "That was Luigi's. <Goodbye> & good night \u{1f355}\u0007\uffff", language: "en-GB" }
+  return {
+    webhook: {
+      parameters: { caller: "+1 (555) 010-4477", token: random.hex(16), order: 'a "large" one' },
+      ...(chance(random, 0.3) ? { say: { text: "One moment.", voice: "Polly.Joanna-Neural" } } : {}),
+      ...(chance(random, 0.5) ? { tail } : {})
+    }
+  }
 }
 
 const ordinary = (random: Random.Random, agent: Agent.Agent): Pick<Plan, "caller" | "responses"> => {

@@ -14,7 +14,11 @@ export const draw = (random: Random.Random, maxCallMs: number): Agent.Agent => {
     turns: machine ? "machine" : "model",
     ...(machine ? policies(random.split("policies"), transcription !== null) : {}),
     detection: detection(random.split("detection")),
-    transcription,
+    noiseReduction: pick(random.split("noise reduction"), [null, null, "near_field", "far_field"]),
+    transcription:
+      transcription === null || chance(random.split("language"), 0.7)
+        ? transcription
+        : { ...transcription, language: "en" },
     tools: tools(random.split("tools"), machine),
     endCall: chance(random, 0.9),
     maxCallMs

@@ -51,6 +51,7 @@ export const tools = (random: Random.Random): ReadonlyArray<Tool> =>
       "done",
       "",
       "No table for so many.",
+      "Ein Tisch für Zwölf – 満席です \u{1f355}",
       JSON.stringify({ text: "x".repeat(2_000) })
     ]),
     ...(chance(random, 0.06) ? { againMs: spread(random, 5, 6_000) } : {})

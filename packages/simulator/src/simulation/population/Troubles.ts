@@ -3,6 +3,7 @@
  * *grave* ones end it, or may. What no sane peer does (Fault.standing, CarrierFault.isAllowed) is the smaller part.
  */
 import type { CarrierFault, Moment, Odd } from "../../CarrierFault.ts"
+import type { AudioFormat } from "../../model/ClientEvent.ts"
 import type { Fault, Moment as ModelMoment } from "../../model/Fault.ts"
 import type { NetworkFault } from "../../NetworkFault.ts"
 import type * as Random from "../../Random.ts"
@@ -185,9 +186,12 @@ const bookkeeping = [
   "input_audio_buffer.committed"
 ] as const
 
+const malformed = ["binary", "errorless", "json", "noBase64", "noObject", "noType", "vagueError", "wrongTypes"] as const
+
 const misbehaviour = (random: Random.Random): Fault =>
   weighted<() => Fault>(random, [
-    [2, () => ({ _tag: "Malformed", how: pick(random, ["binary", "json", "noObject", "noType", "wrongTypes"]) })],
+    [2, () => ({ _tag: "Malformed", how: pick(random, malformed) })],
+    [2, () => ({ _tag: "Garbled", events: spread(random, 5, 100), copies: random.integer(1, 6) })],
     [
       1,
       () => ({
@@ -231,7 +235,13 @@ const graveOfModel = (random: Random.Random): Fault =>
     [1, () => ({ _tag: "ResponseFailed", code: pick(random, final), part: share(random) })],
     [1, () => ({ _tag: "UpdateIgnored" })],
     [1, () => ({ _tag: "UpdateRefused", code: pick(random, ["invalid_value", "unknown_parameter"]) })],
-    [1, () => ({ _tag: "FormatChanged", format: { type: "audio/pcm", rate: 24_000 } })]
+    [
+      1,
+      () => ({
+        _tag: "FormatChanged",
+        format: pick<AudioFormat>(random, [{ type: "audio/pcm", rate: 24_000 }, { type: "audio/pcma" }])
+      })
+    ]
   ])()
 
 /** Often nothing or everything. */
@@ -247,6 +257,7 @@ const odd = [
   "broken base64",
   "empty payload",
   "foreign stream",
+  "half messages",
   "invalid key",
   "malformed JSON",
   "malformed message",
@@ -283,12 +294,14 @@ const mildOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
       })
     ],
     [1, () => ({ _tag: "MediaBeforeStart" })],
+    [1, () => ({ _tag: "StartsBroken" })],
     [1, () => ({ _tag: "StopRepeated" })]
   ])()
 
 const graveOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
   weighted<CarrierFault>(random, [
     [2, { _tag: "StartMissing" }],
+    [1, { _tag: "FormatForeign", encoding: "audio/x-l16", sampleRate: 16_000, channels: 2 }],
     [3, { _tag: "Sends", what: "early stop", when: carrierMoment(random, lastsMs) }]
   ])
 
