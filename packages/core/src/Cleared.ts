@@ -21,6 +21,8 @@ export interface Cleared extends Playback.Playback {
   /** Number of the mark sent just before the clear; null when there was no stream to send it on, or it is gone. */
   readonly probe: number | null
   readonly clearedAt: number
+  /** The ear was not silent before: the end of the last frame that came before the probe, or when it was cleared. */
+  readonly notBefore: number
   /** What came back since and may have been played, as it came. */
   readonly echoes: ReadonlyArray<Echoed>
   /** When the clear took effect, as the first flushed mark says: the burst of them arrives no earlier than that. */
@@ -40,7 +42,16 @@ export const of = (
   probe: number | null,
   now: Moment,
   items: ReadonlyArray<Playback.Key>
-): Cleared => ({ ...playback, probe, clearedAt: now.at, echoes: [], flushed: null, silent: null, items })
+): Cleared => ({
+  ...playback,
+  probe,
+  clearedAt: now.at,
+  notBefore: now.at,
+  echoes: [],
+  flushed: null,
+  silent: null,
+  items
+})
 
 /** A mark of this generation, or its probe, may still come back. */
 export const isOf = (cut: Cleared, number: number): boolean =>
@@ -71,8 +82,8 @@ export const played = (cut: Cleared): Playback.Playback => {
 }
 
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
-export const positionOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
-  Playback.positionExpected(played(cut), silenceOf(cut, now, roundTrip), roundTripOf(cut, now, roundTrip))
+export const positionOf = (cut: Cleared, roundTrip: number): number =>
+  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip))
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */
 export const positionSoFar = (cut: Cleared, now: Moment): number => {
@@ -83,7 +94,7 @@ export const positionSoFar = (cut: Cleared, now: Moment): number => {
 /** The last stretch of playback that the caller heard of it. */
 export const stretchOf = (cut: Cleared, now: Moment, roundTrip: number, overdueMs: number): Playback.Stretch | null => {
   const stretch = Playback.stretchOf(played(cut), now, overdueMs)
-  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, silenceOf(cut, now, roundTrip)) }
+  return stretch === null ? null : { from: stretch.from, to: Math.min(stretch.to, silenceOf(cut, roundTrip)) }
 }
 
 /** The carrier's clock was corrected by so many ms. */
@@ -92,6 +103,7 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
   return {
     ...Playback.correct(cut, ms, first),
     clearedAt: CarrierClock.corrected(cut.clearedAt, ms, first),
+    notBefore: CarrierClock.corrected(cut.notBefore, ms, first),
     echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: corrected(at) })),
     flushed: cut.flushed === null ? null : corrected(cut.flushed),
     silent: cut.silent === null ? null : corrected(cut.silent)
@@ -101,18 +113,19 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
 /** A frame arrived that ends at `latest`. */
 export const notAfter = (cut: Cleared, latest: number): Cleared => ({
   ...Playback.notAfter(cut, latest),
+  notBefore: cut.silent === null ? Math.max(cut.notBefore, latest) : cut.notBefore,
   echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: CarrierClock.notAfter(at, latest) })),
   flushed: cut.flushed === null ? null : CarrierClock.notAfter(cut.flushed, latest),
   silent: cut.silent === null ? null : CarrierClock.notAfter(cut.silent, latest)
 })
 
 /** When the clear took effect, or will have. */
-const silenceOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
-  cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, now, roundTrip)
+const silenceOf = (cut: Cleared, roundTrip: number): number =>
+  cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
 
-/** Of an outstanding clear: were it shorter than the wait so far, its probe would be back. */
-const roundTripOf = (cut: Cleared, now: Moment, roundTrip: number): number =>
-  cut.silent === null ? Math.max(roundTrip, now.at - cut.clearedAt) : roundTrip
+/** Of an outstanding clear: were it shorter, its probe would be back before the last frame. */
+const roundTripOf = (cut: Cleared, roundTrip: number): number =>
+  cut.silent === null ? Math.max(roundTrip, cut.notBefore - cut.clearedAt) : roundTrip
 
 /** A mark that is too early was flushed; by less than this it is too close to tell when. */
 const FLUSHED_EARLY_MS = 50

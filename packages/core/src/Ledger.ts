@@ -253,7 +253,7 @@ export const resume = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger
   const cut = ledger.cuts.at(-1)
   const over: Ledger = { ...ledger, kept: Kept.empty, unsent: [], unsentBytes: 0, paused: false }
   if (!ledger.paused || cut === undefined || stream === null) return over
-  const position = Cleared.positionOf(cut, now, roundTripOf(ledger))
+  const position = Cleared.positionOf(cut, roundTripOf(ledger))
   const rest = Kept.from(kept, position)
   const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
   const items = settled(ledger.items, cut, position).map((account) => ({
@@ -311,7 +311,7 @@ export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, Readon
   const told: Array<Cut> = []
   let { items, stretches } = ledger
   for (const cut of due) {
-    const position = Cleared.positionOf(cut, now, roundTripOf(ledger))
+    const position = Cleared.positionOf(cut, roundTripOf(ledger))
     const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
     items = settled(items, cut, position)
     if (stretch !== null) stretches = withStretch(stretches, stretch)
@@ -513,9 +513,10 @@ const withCut = (ledger: Ledger, cut: Cleared.Cleared): Ledger => {
   }
 }
 
+/** A stall makes a round trip longer, nothing makes one shorter. */
 const smoothed = (roundTrip: number | null, measured: number): number | null => {
   if (measured < 0 || measured > MAX_ROUND_TRIP_MS) return roundTrip
-  return roundTrip === null ? measured : roundTrip + (measured - roundTrip) / 4
+  return roundTrip === null || measured < roundTrip ? measured : roundTrip + (measured - roundTrip) / 8
 }
 
 const roundTripOf = (ledger: Ledger): number => ledger.roundTrip ?? UNKNOWN_ROUND_TRIP_MS

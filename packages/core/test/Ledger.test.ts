@@ -126,6 +126,20 @@ describe("sending", () => {
   })
 })
 
+describe("a clear that does not come back", () => {
+  it("took a round trip, though nothing comes for long: the line may be stalled", () => {
+    const it = playing().clear(1500)
+    it.ledger = Ledger.notAfter(it.ledger, 1560)
+    assert.deepStrictEqual(figures(it.settle(2300)), [["a", 16_000, 16_000, 4636, true]])
+  })
+
+  it("takes longer than that where frames come and its mark does not", () => {
+    const it = playing().clear(1500)
+    it.ledger = Ledger.notAfter(it.ledger, 1700)
+    assert.deepStrictEqual(figures(it.settle(2300)), [["a", 16_000, 16_000, 5596, true]])
+  })
+})
+
 describe("hearing", () => {
   it("begins at the echo of the leading mark", () => {
     const it = new Told().begin(900).receive(920, "a", 8000)
@@ -150,6 +164,14 @@ describe("hearing", () => {
     assert.deepStrictEqual(it.progress(1500, "a"), [8000, 8000, 4136])
     it.ledger = Ledger.notAfter(it.ledger, 1004)
     assert.deepStrictEqual(it.progress(1500, "a"), [8000, 8000, 4136])
+  })
+
+  it("measures a round trip by marks that find an empty buffer", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).echo(100, "g0-0").receive(110, "a", 8000)
+    it.echo(200, "g0-1").echo(800, "g0-2")
+    assert.strictEqual(it.ledger.roundTrip, 100)
+    it.echo(1800, "g0-3").receive(2000, "b", 8000).echo(2080, "g0-4")
+    assert.strictEqual(it.ledger.roundTrip, 80)
   })
 
   it("narrows the beginning down with every echo", () => {
@@ -333,6 +355,7 @@ describe("cutting", () => {
 
   it("estimates all that is outstanding at the deadline, and then takes the probe for stale", () => {
     const it = playing().clear(1500)
+    it.ledger = Ledger.notAfter(it.ledger, 1700)
     const [cut] = it.settle(1700)
     assert.isTrue(cut?.estimated)
     assert.closeTo(cut?.heardBytes ?? 0, 5600, 8)
