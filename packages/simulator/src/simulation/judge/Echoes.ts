@@ -26,6 +26,16 @@ export interface Echoes {
   readonly read: () => void
   /** The last one sent at or before `at`. */
   readonly last: (flushed: boolean, at: number) => Echo | undefined
+  /** A mark was given. */
+  readonly marked: (name: string, at: number) => void
+  /** A clear was, behind the last mark, whose name it returns. */
+  readonly cleared: (at: number) => string
+  readonly named: (name: string) => Echo | undefined
+  /**
+   * The shortest way to the carrier that could be measured so far, ms: by a clear, or by a mark when no other was out,
+   * which is echoed at once. Infinity where there was none.
+   */
+  readonly fastest: () => number
 }
 
 const remembered = 64
@@ -36,6 +46,11 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
   /** Arrived, and the frame behind it has not. */
   let open: Array<Echo> = []
   let frameEnd: number | null = null
+  const out = new Set<string>()
+  /** Marks by which the way to the carrier is measured: when they were given. */
+  const measuring = new Map<string, number>()
+  let lastMark = ""
+  let fastest = Number.POSITIVE_INFINITY
 
   const read = (): void => {
     const all = carrier.ear.echoes
@@ -53,8 +68,12 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
     event: (event, at) => {
       if (event._tag === "CarrierMarked") {
         read()
+        out.delete(event.name)
         const echo = echoes.find(({ name, arrivedAt }) => name === event.name && arrivedAt === Number.POSITIVE_INFINITY)
+        const givenAt = measuring.get(event.name)
+        measuring.delete(event.name)
         if (echo === undefined) return
+        if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
         echo.unknown = Math.max(0, at - echo.at - fromCarrier.least) + clock
         open.push(echo)
@@ -73,6 +92,17 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo !== undefined && echo.flushed === flushed && echo.at <= at + 1e-6) return echo
       }
       return undefined
-    }
+    },
+    marked: (name, at) => {
+      if (out.size === 0) measuring.set(name, at)
+      out.add(name)
+      lastMark = name
+    },
+    cleared: (at) => {
+      measuring.set(lastMark, at)
+      return lastMark
+    },
+    named: (name) => echoes.findLast((echo) => echo.name === name),
+    fastest: () => fastest
   }
 }

@@ -51,6 +51,10 @@ export interface Spoken {
   heardAt: number
   clearedAt: number
   clearGivenAt: number
+  /** The mark before that clear. */
+  probe: string
+  /** The shortest way to the carrier that had been measured then, ms; Infinity: none. */
+  fastest: number
   toldAt: number
   /** What the model was told to be heard, ms; 0 where it was told to forget it. */
   toldMs: number
@@ -148,6 +152,8 @@ export const make = (on: Case): Books => {
         heardAt: Number.NEGATIVE_INFINITY,
         clearedAt: Number.NEGATIVE_INFINITY,
         clearGivenAt: Number.NEGATIVE_INFINITY,
+        probe: "",
+        fastest: Number.POSITIVE_INFINITY,
         toldAt: Number.NEGATIVE_INFINITY,
         toldMs: 0,
         isCut: false,
@@ -332,6 +338,18 @@ export const make = (on: Case): Books => {
     if (cursor.cleared < carrier.ear.cleared.length) readCleared()
   }
 
+  const cleared = (at: number): void => {
+    clearedBelow = order
+    const fastest = echoes.fastest()
+    const probe = echoes.cleared(at)
+    for (const one of open) {
+      one.isCut = true
+      one.clearGivenAt = at
+      one.probe = probe
+      one.fastest = fastest
+    }
+  }
+
   const told = (command: Extract<Command, { _tag: "DeleteItem" | "Truncate" }>, at: number): void => {
     if (command._tag === "DeleteItem") {
       for (const one of open) if (one.item === command.item && one.session === command.session) one.toldAt = at
@@ -371,20 +389,30 @@ export const make = (on: Case): Books => {
   const isEstimated = (one: Spoken): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
 
-  /** When the clear reached the carrier nobody could tell but by a round trip that was measured before. */
-  const ofEstimate = (one: Spoken): number => {
-    const late = one.clearedAt - one.clearGivenAt - bounds.toCarrier.least
-    return Math.max(bounds.toCarrier.jitter, late) + bounds.fromCarrier.jitter
+  /** When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. */
+  const ofEstimate = (one: Spoken, cameAt: number): number => {
+    const took = cameAt - one.clearGivenAt
+    const late = took - bounds.toCarrier.least
+    const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
+    return Math.max(bounds.toCarrier.jitter, late, early) + bounds.fromCarrier.jitter
   }
 
   /** What no party could know of where the ear stopped, ms. */
   const unknownOf = (one: Spoken, usedAt = one.toldAt): number => {
-    if (one.clearedAt === Number.NEGATIVE_INFINITY) return 0
+    if (one.clearedAt === Number.NEGATIVE_INFINITY) return unknownOfWhole(one, usedAt)
     const cut = echoes.last(true, one.clearedAt)
     const anchor = echoes.last(false, one.clearedAt)
     const late = cut === undefined || cut.arrivedAt > usedAt
-    const ofCut = cut === undefined || late ? ofEstimate(one) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
+    const ofCut =
+      cut === undefined || late ? ofEstimate(one, one.clearedAt) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
     return ofCut + (anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)) + bounds.echoesLate
+  }
+
+  /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
+  const unknownOfWhole = (one: Spoken, usedAt: number): number => {
+    const probe = echoes.named(one.probe)
+    const anchor = (echoes.last(false, one.heardAt - 1)?.unknown ?? 0) + bounds.echoesLate
+    return anchor + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at))
   }
 
   /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
@@ -519,13 +547,10 @@ export const make = (on: Case): Books => {
       switch (command._tag) {
         case "PlayAudio":
           return played(command, at)
+        case "Mark":
+          return echoes.marked(command.name, at)
         case "Clear":
-          clearedBelow = order
-          for (const one of open) {
-            one.isCut = true
-            one.clearGivenAt = at
-          }
-          return
+          return cleared(at)
         case "CreateResponse":
           return asked(command, at)
         case "CancelResponse":
