@@ -55,18 +55,18 @@ export const step = (state: State, event: Event): Step => {
   return [close(call), call.out]
 }
 
-/** When the host has to send `TimeAdvanced` at the latest; null: only an event can change anything. */
+/** When the host has to send `TimeAdvanced` at the latest; null: the call is over. */
 export const nextDeadline = (state: State): Millis | null =>
-  state.phase === "ended" ? null : (Deadlines.earliest(state)?.at ?? null)
+  state.phase === "ended" ? null : Deadlines.earliest(state).at
 
 /** What is waited for next, for a person. */
 export const nextReason = (state: State): string | null =>
-  state.phase === "ended" ? null : (Deadlines.earliest(state)?.deadline.name ?? null)
+  state.phase === "ended" ? null : Deadlines.earliest(state).deadline.name
 
 export const isEnded = (state: State): boolean => state.phase === "ended"
 
 const fireDue = (call: Draft, at: Millis): void => {
-  for (let next = Deadlines.earliest(call); next !== null && next.at <= at; next = Deadlines.earliest(call)) {
+  for (let next = Deadlines.earliest(call); next.at <= at; next = Deadlines.earliest(call)) {
     call.at = Math.max(call.at, next.at)
     next.deadline.fire(call)
     conclude(call)

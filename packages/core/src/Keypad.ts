@@ -19,13 +19,11 @@ export const initial: Keypad = { digits: "", at: 0 }
 
 /**
  * One key (`0-9 * # A-D`; anything else changes nothing), and the entry it completes: without `#`, `""` for `#` alone.
- * A key later than the deadline completes what was gathered and begins the next entry.
+ * Where the deadline has passed, `due` comes before.
  */
 export const press = (keypad: Keypad, digit: string, at: Millis): readonly [Keypad, string | null] => {
   if (digit === "#") return [initial, keypad.digits]
   if (!isKey.test(digit)) return [keypad, null]
-  const deadline = nextDeadline(keypad)
-  if (deadline !== null && at >= deadline) return [{ digits: digit, at }, keypad.digits]
   const digits = keypad.digits + digit
   return digits.length >= maxDigits ? [initial, digits] : [{ digits, at }, null]
 }

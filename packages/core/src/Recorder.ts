@@ -158,8 +158,8 @@ export const make = (options: Options): Recorder => {
  * up to date when the machine has changed on purpose. Throws where the recording has no header.
  */
 export const again = <State>(recording: Recording.Recording, machine: Machine<State>): string => {
-  const { end, entries, header, problems } = recording
-  if (header === null) throw new Error(problems[0]?.text ?? "the file has no header")
+  const { end, entries, header } = recording
+  if (header === null) throw new Error(Recording.firstProblem(recording).text)
   const { masked, offhook: _, ...options } = header
   const recorder = make({
     ...options,

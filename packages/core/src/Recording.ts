@@ -227,11 +227,12 @@ export const parse = (text: string): Recording => {
     else if (commands !== null) entries.pop()
   }
 
-  const lines = text.split("\n")
-  const whole = lines.at(-1)?.trim() === ""
-  const last = text.trimEnd().split("\n").length - 1
-  for (let index = 0; index <= last; index++) {
-    const content = (lines[index] ?? "").trim()
+  const written = text.trimEnd()
+  const whole = text.includes("\n", written.length)
+  const lines = written.split("\n")
+  const last = lines.length - 1
+  for (const [index, line] of lines.entries()) {
+    const content = line.trim()
     if (content === "") continue
     const number = index + 1
     const wrong = (text: string) => {
@@ -310,16 +311,22 @@ export const parse = (text: string): Recording => {
   return { header, initial: begun ? initial : null, entries, end: end ?? cut ?? unreadable, problems }
 }
 
+/** Why a file without a header has none, or the first that is wrong with any other. */
+export const firstProblem = ({ problems }: Recording): Problem =>
+  problems[0] ?? { line: 1, text: "the file has no header" }
+
 const unrolled = (run: Run, line: number, audio: boolean): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []
   let at = run.at
   let tick = 0
-  for (let index = 0; index <= run.levels.length; index++) {
-    for (let next = run.ticks[tick]; next !== undefined && next[0] === index; next = run.ticks[++tick]) {
+  const ticks = (before: number) => {
+    for (let next = run.ticks[tick]; next !== undefined && next[0] === before; next = run.ticks[++tick]) {
       entries.push({ line, event: { _tag: "TimeAdvanced", at: at + next[1] }, commands: [] })
     }
-    if (index === run.levels.length) break
-    if (index > 0) at += run.after[index - 1] ?? 0
+  }
+  for (const [index, after] of [0, ...run.after].entries()) {
+    ticks(index)
+    at += after
     const event: CarrierAudio = {
       _tag: "CarrierAudio",
       at,
@@ -335,6 +342,7 @@ const unrolled = (run: Run, line: number, audio: boolean): ReadonlyArray<Entry> 
       commands: run.forwarded === null ? [] : [forwarded(run.forwarded, event, index, audio)]
     })
   }
+  ticks(run.levels.length)
   return entries
 }
 

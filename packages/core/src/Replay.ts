@@ -61,7 +61,7 @@ export const explain = (difference: Difference): string => {
 const compared = <State>(recording: Recording.Recording, machine: Machine<State>): Result => {
   const { end, entries, header, initial, problems } = recording
   const unreadable = (): Result => {
-    const { line, text } = problems[0] ?? { line: 1, text: "the file has no header" }
+    const { line, text } = Recording.firstProblem(recording)
     return {
       same: false,
       difference: { line, at: 0, event: null, index: 0, expected: null, actual: null, problem: text }

@@ -357,7 +357,7 @@ const turns = (item: Item): ReadonlyArray<Turn> => {
 /** A response that was cancelled at once leaves contents in which nothing was said. */
 const isSomething = (content: Content): boolean => content.text !== "" || (content.figures?.receivedBytes ?? 0) > 0
 
-const ms = (bytes: number, bytesPerMs: number): Millis => (bytesPerMs > 0 ? Math.floor(bytes / bytesPerMs) : 0)
+const ms = (bytes: number, bytesPerMs: number): Millis => Math.floor(bytes / bytesPerMs)
 
 const isCut = (item: Item): boolean =>
   item.speaker === "caller"
@@ -365,15 +365,14 @@ const isCut = (item: Item): boolean =>
     : item.speaker === "agent" && item.contents.some((it) => it.length > it.text.length)
 
 const bounded = (settled: ReadonlyArray<Turn>): ReadonlyArray<Turn> => {
-  let from = settled.length
+  let kept = 0
   let room = maxTailText
-  while (from > 0 && settled.length - from < maxTailTurns) {
-    const turn = settled[from - 1]
-    if (turn !== undefined) room -= size(turn)
+  for (const turn of settled.slice(-maxTailTurns).reverse()) {
+    room -= size(turn)
     if (room < 0) break
-    from--
+    kept++
   }
-  return settled.slice(from)
+  return settled.slice(settled.length - kept)
 }
 
 const size = (turn: Turn): number =>
@@ -382,10 +381,17 @@ const size = (turn: Turn): number =>
 /** Keeps the anchors convex: one that lies above the line between its neighbours bounds nothing. */
 const anchor = (anchors: ReadonlyArray<Anchor>, next: Anchor): ReadonlyArray<Anchor> => {
   if (anchors.some(({ bytes, length }) => bytes >= next.bytes && length <= next.length)) return anchors
-  const kept = [...anchors]
-  while (kept.length > 0 && isAbove(kept.at(-1) ?? start, kept.at(-2) ?? start, next)) kept.pop()
-  kept.push(next)
+  const kept = [...below(anchors, next), next]
   return kept.length > maxAnchors ? kept.filter((_, index) => index % 2 === 0) : kept
+}
+
+/** Without the last ones that lie above the line to `next`. */
+const below = (anchors: ReadonlyArray<Anchor>, next: Anchor): ReadonlyArray<Anchor> => {
+  const kept = [...anchors]
+  for (let last = kept.pop(); last !== undefined; last = kept.pop()) {
+    if (!isAbove(last, kept.at(-1) ?? start, next)) return [...kept, last]
+  }
+  return kept
 }
 
 const isAbove = (middle: Anchor, from: Anchor, to: Anchor): boolean =>
@@ -393,16 +399,11 @@ const isAbove = (middle: Anchor, from: Anchor, to: Anchor): boolean =>
 
 const position = ({ anchors, length }: AnchoredText, bytes: number, receivedBytes: number): number => {
   const end: Anchor = { bytes: receivedBytes, length }
-  const curve = anchors.filter((it) => it.bytes < receivedBytes)
-  while (curve.length > 0 && isAbove(curve.at(-1) ?? start, curve.at(-2) ?? start, end)) curve.pop()
-  let from = start
-  for (const to of [...curve, end]) {
-    if (bytes <= to.bytes && to.bytes > from.bytes) {
-      return Math.floor(from.length + ((to.length - from.length) * (bytes - from.bytes)) / (to.bytes - from.bytes))
-    }
-    from = to
-  }
-  return length
+  const before = anchors.filter((it) => it.bytes < receivedBytes)
+  const curve = below(before, end)
+  const to = curve.find((it) => bytes <= it.bytes) ?? end
+  const from = curve.filter((it) => it.bytes < bytes).at(-1) ?? start
+  return Math.floor(from.length + ((to.length - from.length) * (bytes - from.bytes)) / (to.bytes - from.bytes))
 }
 
 /** The last end of a word at or before `at`; in scripts without spaces every character ends one. */

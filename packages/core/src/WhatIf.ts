@@ -91,7 +91,7 @@ export const describe = (report: Report): string => {
 
 const compared = <State>(recording: Recording.Recording, agent: Agent, machine: Machine<State>): Report => {
   const { entries, header, initial } = recording
-  if (header === null) throw new Error(recording.problems[0]?.text ?? "the file has no header")
+  if (header === null) throw new Error(Recording.firstProblem(recording).text)
   const config: Config = { ...header.config, agent }
   const before = counter()
   const after = counter()
@@ -176,7 +176,7 @@ const isHeardByModel = ({ c }: Recording.Witness): boolean => heardByModel.inclu
 const shown = (witness: Recording.Witness | null): string => {
   if (witness === null) return "nothing more"
   const { c, ...fields } = witness
-  return Object.keys(fields).length === 0 ? c : `${c} ${JSON.stringify(fields)}`
+  return `${c} ${JSON.stringify(fields)}`
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`

@@ -42,12 +42,6 @@ describe("Keypad", () => {
     assert.deepStrictEqual(Keypad.due(Keypad.initial, 1_000_000), [Keypad.initial, null])
   })
 
-  it("begins the next entry with a key that comes after the deadline", () => {
-    const [keypad, entry] = Keypad.press(press("12").keypad, "3", 2_100)
-    assert.strictEqual(entry, "12")
-    assert.strictEqual(keypad.digits, "3")
-  })
-
   it("ignores what is no key of a telephone", () => {
     const { keypad } = press("1")
     for (const key of ["x", "a", "", "12", " "]) assert.deepStrictEqual(Keypad.press(keypad, key, 100), [keypad, null])

@@ -169,13 +169,14 @@ const wait = (audio: CallerAudio, payload: Payload | null, bytes: number, carrie
   const waiting = [...audio.waiting, { payload: payload === null ? null : toBase64(payload), bytes, carrier }]
   let waitingBytes = audio.waitingBytes + bytes
   let lostBytes = audio.lostBytes
-  while (waitingBytes > Limits.waitingBytes) {
-    const oldest = waiting.shift()
-    if (oldest === undefined) break
+  let lost = 0
+  for (const oldest of waiting) {
+    if (waitingBytes <= Limits.waitingBytes) break
     waitingBytes -= oldest.bytes
     lostBytes += oldest.bytes
+    lost++
   }
-  return { ...audio, waiting, waitingBytes, lostBytes }
+  return { ...audio, waiting: waiting.slice(lost), waitingBytes, lostBytes }
 }
 
 const mapEntries = 64

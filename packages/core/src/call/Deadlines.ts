@@ -30,7 +30,7 @@ export interface Deadline {
 /** Nothing to do but what every step does at its end. */
 const look = (): void => {}
 
-export const table: ReadonlyArray<Deadline> = [
+export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
   {
     name: "clear not echoed",
     due: (state) => state.cut?.due ?? null,
@@ -93,9 +93,9 @@ export const table: ReadonlyArray<Deadline> = [
   }
 ]
 
-/** The earliest deadline, the first in the table among equals. */
-export const earliest = (state: State): { readonly at: Millis; readonly deadline: Deadline } | null => {
-  let deadline: Deadline | null = null
+/** The earliest deadline, the first in the table among equals. There is one until the end: the call's length, or its ending. */
+export const earliest = (state: State): { readonly at: Millis; readonly deadline: Deadline } => {
+  let [deadline] = table
   let at = Number.POSITIVE_INFINITY
   for (const candidate of table) {
     const due = candidate.due(state)
@@ -104,7 +104,7 @@ export const earliest = (state: State): { readonly at: Millis; readonly deadline
       at = due
     }
   }
-  return deadline === null ? null : { at, deadline }
+  return { at, deadline }
 }
 
 const earliestOf = (waits: ReadonlyArray<{ readonly due: Millis | null }>): Millis | null => {

@@ -62,8 +62,7 @@ export const fail = (call: Draft, outcome: Outcome): void => {
 /** Somebody outside ends the call at once. */
 export const endNow = (call: Draft, outcome: Outcome, how: "close" | "hang up"): void => {
   if (call.phase !== "live") return over(call, call.phase === "closing" ? (call.ending?.outcome ?? outcome) : outcome)
-  call.ending = { outcome, how, revocable: false, due: call.at }
-  finish(call)
+  finish(call, { outcome, how, revocable: false, due: call.at })
 }
 
 /** Closes the line when the caller has heard everything, and says nothing that might call it off. */
@@ -71,14 +70,15 @@ export const progress = (call: Draft): void => {
   if (call.phase !== "live" || call.ending === null || call.slot._tag !== "Idle" || call.cut !== null) return
   if (call.wanted?.why === "goodbye") return
   if (call.ending.revocable && (call.speech.lookAt !== null || call.sounds.length > 0)) return
-  if (Ledger.isEmpty(call.ledger, now(call))) finish(call)
+  if (Ledger.isEmpty(call.ledger, now(call))) finish(call, call.ending)
 }
 
 /** The wait for the goodbye, or for the carrier's close, is over. */
 export const overdue = (call: Draft): void => {
-  if (call.ending === null) return
-  if (call.phase === "closing") over(call, call.ending.outcome)
-  else finish(call)
+  const { ending } = call
+  if (ending === null) return
+  if (call.phase === "closing") over(call, ending.outcome)
+  else finish(call, ending)
 }
 
 /** The carrier could not hang up by REST. */
@@ -138,9 +138,7 @@ const lastWordsBy = (call: Draft): number =>
   call.at +
   Math.min(Math.ceil(Ledger.remainingMs(call.ledger, now(call))) + Limits.playbackMarginMs, Limits.lastWordsMs)
 
-const finish = (call: Draft): void => {
-  const ending = call.ending
-  if (ending === null) return
+const finish = (call: Draft, ending: NonNullable<Draft["ending"]>): void => {
   call.phase = "closing"
   call.ending = { ...ending, revocable: false, due: call.at + Limits.closingMs }
   if (ending.how === "hang up") call.out.push({ _tag: "HangUp" })

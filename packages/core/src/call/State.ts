@@ -14,6 +14,7 @@ import type { Keypad } from "../Keypad.ts"
 import * as Keys from "../Keypad.ts"
 import type { Ledger } from "../Ledger.ts"
 import * as Playback from "../Ledger.ts"
+import * as Prices from "../Prices.ts"
 import type { Transcript } from "../Transcript.ts"
 import * as Text from "../Transcript.ts"
 import * as Tokens from "../Usage.ts"
@@ -288,7 +289,7 @@ export const create = (config: Config): State => ({
     agentTurns: 0,
     modelErrors: 0,
     usage: Tokens.zero,
-    costUsd: 0
+    costUsd: Prices.cost(config.prices, config.agent.model, Tokens.zero)
   }
 })
 
