@@ -300,7 +300,7 @@ class Wire implements CarrierWire {
         else this.listener.sendBinary(at)
         return this.counted(at)
       case "broken base64":
-        return this.send(at, this.numbered("media", { ...media, payload: "////*" }))
+        return this.send(at, this.numbered("media", { ...media, payload: "///*" }))
       case "early stop":
         return this.sendStop(at)
       case "empty payload":

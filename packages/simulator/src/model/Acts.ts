@@ -69,7 +69,7 @@ const MALFORMED: { readonly [how in FaultOf<"Malformed">["how"]]: string } = {
   errorless: '{"type":"error","event_id":"event_0"}',
   json: '{"type":"response.output_audio.delta","delta":"////',
   noBase64:
-    '{"type":"response.output_audio.delta","response_id":"resp_0","item_id":"item_0","content_index":0,"delta":"////*"}',
+    '{"type":"response.output_audio.delta","response_id":"resp_0","item_id":"item_0","content_index":0,"delta":"///*"}',
   noObject: '["response.output_audio.delta"]',
   noType: '{"event_id":"event_0","delta":"////"}',
   vagueError: '{"type":"error","error":{"type":7,"message":null,"code":{}}}',

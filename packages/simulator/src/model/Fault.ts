@@ -118,6 +118,8 @@ export type Change =
   | Of<"TranscriptionFailed">
   /** The next transcription takes `ms`. */
   | Of<"TranscriptionLate", { readonly ms: number }>
+  /** The next transcription is so many characters long, in a script without spaces. */
+  | Of<"TranscriptionLong", { readonly chars: number }>
   | Of<"TranscriptionMissing">
   /** Speech that starts next is never told to have stopped, nor committed, nor answered. */
   | Of<"TurnForgotten">
@@ -185,6 +187,7 @@ const standings: {
   TranscriptionEmpty: "vendor",
   TranscriptionFailed: "vendor",
   TranscriptionLate: "vendor",
+  TranscriptionLong: "vendor",
   TranscriptionMissing: "vendor",
   TurnForgotten: "misbehaviour",
   UnknownEvent: "vendor",

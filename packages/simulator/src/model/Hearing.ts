@@ -139,7 +139,10 @@ export const make = (host: Host, initial: Config): Hearing => {
   const transcribe = (item: Conversation.Item, speech: Speech) => {
     const { text, afterMs } = host.transcription(speech)
     if (host.take("TranscriptionMissing") !== undefined) return
-    const transcript = host.take("TranscriptionEmpty") === undefined ? text : ""
+    const long = host.take("TranscriptionLong")
+    const said =
+      long === undefined ? text : "\u8a71\u{1f355}\u3002".repeat(Math.ceil(long.chars / 4)).slice(0, long.chars)
+    const transcript = host.take("TranscriptionEmpty") === undefined ? said : ""
     const fails = host.take("TranscriptionFailed") !== undefined
     const byDuration = transcription?.model === "whisper-1"
     const at = { item_id: item.id, content_index: 0 }

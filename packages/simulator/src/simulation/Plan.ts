@@ -81,6 +81,8 @@ export type Carrier = Pick<
 export interface Model {
   readonly choices?: Partial<Choices>
   readonly pace?: Partial<Pace>
+  /** What the model says is written without spaces. */
+  readonly unspaced?: true
   /** How long a session lasts. Default: an hour. */
   readonly limitMs?: number
 }
@@ -115,7 +117,7 @@ export const options = (plan: Plan, audio: Speech.Audio): World.Options => {
     wire: plan.wire,
     agent: plan.agent,
     script: plan.caller.map(({ act, when }) => ({ when, act: doing(act, audio) })),
-    brain: brain(plan.responses, audio),
+    brain: brain(plan, audio),
     lines: plan.network,
     network: plan.faults.network,
     carrier: { ...plan.carrier, faults: plan.faults.carrier },
@@ -156,7 +158,7 @@ const said = (sound: Sound.Sound, audio: Speech.Audio, keys: ReadonlyArray<Calle
   keys
 })
 
-const brain = (responses: Plan["responses"], audio: Speech.Audio): Brain.Brain => {
+const brain = ({ model, responses }: Plan, audio: Speech.Audio): Brain.Brain => {
   let begun = 0
   let items = 0
   return ({ outOfBand }) => {
@@ -168,12 +170,15 @@ const brain = (responses: Plan["responses"], audio: Speech.Audio): Brain.Brain =
         const number = items++
         return Brain.say({
           audio: Sound.signed(Sound.bytes(part.sound, audio), number),
-          text: `${number + 1}: ${Sound.text(part.sound)}`
+          text: `${number + 1}: ${model.unspaced ? unspaced(Sound.text(part.sound)) : Sound.text(part.sound)}`
         })
       })
     }
   }
 }
+
+/** A character a word. */
+const unspaced = (text: string): string => text.replace(/\p{L}+['\u2019]?\p{L}*\s?/gu, "\u8a71")
 
 const transcribers = new WeakMap<Speech.Audio, NonNullable<SimModel.Options["transcribe"]>>()
 

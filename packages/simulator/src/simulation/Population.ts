@@ -131,7 +131,8 @@ const long = (random: Random.Random, agent: Agent.Agent, ms: number): Pick<Plan,
 const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Plan =>
   weighted(random, [
     [60, (): Plan => plan],
-    [25, (): Plan => goodbye(random, plan)],
+    [22, (): Plan => goodbye(random, plan)],
+    [3, (): Plan => farewell(random, plan, mayChangeAgent)],
     [6, (): Plan => ({ ...plan, carrier: { ...plan.carrier, patience: random.integer(0, 30_000) } })],
     [3, (): Plan => ({ ...plan, host: { ...plan.host, ...Troubles.ending(random, usualMs) } })],
     [
@@ -150,6 +151,14 @@ const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Pla
       })
     ]
   ])()
+
+/** While the goodbye is heard the model is gone, or the time is up. */
+const farewell = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Plan => {
+  const leaving = goodbye(random, { ...plan, responses: plan.responses.slice(0, 1) })
+  return mayChangeAgent && chance(random, 0.4)
+    ? { ...leaving, agent: { ...plan.agent, maxCallMs: random.integer(4_000, 12_000) } }
+    : { ...leaving, faults: { ...plan.faults, model: [Troubles.afterResponse(random, random.integer(1, 3))] } }
+}
 
 /** The agent says goodbye in one of its last responses; the caller waits for it, but not for ever. */
 const goodbye = (random: Random.Random, plan: Plan): Plan => {

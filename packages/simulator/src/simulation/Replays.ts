@@ -63,7 +63,7 @@ export const make = (world: World.World, plan: Plan.Plan, machine: World.Machine
       call: world.carrier.callSid,
       startedAt: "2026-01-01T00:00:00.000Z",
       config: world.config,
-      audio,
+      ...(audio ? { audio } : {}),
       digits,
       numbers,
       ...(maxBytes === null ? {} : { maxBytes })

@@ -10,6 +10,8 @@ export const draw = (random: Random.Random, maxCallMs: number): Agent.Agent => {
   return {
     ...Agent.defaults,
     instructions: "You answer for Luigi's restaurant.",
+    // Of the last nobody knows the price.
+    model: chance(random.split("model"), 0.95) ? Agent.defaults.model : "gpt-realtime-of-next-year",
     greeting: chance(random, 0.75) ? "Say hello." : null,
     turns: machine ? "machine" : "model",
     ...(machine ? policies(random.split("policies"), transcription !== null) : {}),

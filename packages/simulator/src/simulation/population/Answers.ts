@@ -59,7 +59,8 @@ export const tools = (random: Random.Random): ReadonlyArray<Tool> =>
 
 export const model = (random: Random.Random): Model => ({
   choices: Choices.draw(random.split("choices")),
-  pace: pace(random.split("pace"))
+  pace: pace(random.split("pace")),
+  ...(chance(random.split("script"), 0.05) ? { unspaced: true as const } : {})
 })
 
 const pace = (random: Random.Random): Partial<Pace> => ({
@@ -71,7 +72,8 @@ const pace = (random: Random.Random): Partial<Pace> => ({
   ]),
   ...(chance(random, 0.1) ? { thinkMs: [5, 30] } : {}),
   ...(chance(random, 0.05) ? { thinkMs: [800, 2_500] } : {}),
-  ...(chance(random, 0.1) ? { updateMs: [500, 4_000] } : {})
+  ...(chance(random, 0.1) ? { updateMs: [500, 4_000] } : {}),
+  ...(chance(random, 0.05) ? { transcriptionMs: [300, 2_500] } : {})
 })
 
 const response = (random: Random.Random, agent: Agent.Agent): ReadonlyArray<Part> =>

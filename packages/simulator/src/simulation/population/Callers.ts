@@ -113,7 +113,8 @@ const digits = (random: Random.Random): string =>
   weighted(random, [
     [3, pick(random, ["1", "2", "#", "*", "0"])],
     [2, pick(random, ["12#", "4711", "4711#", "**", "1#2"])],
-    [1, Array.from({ length: random.integer(5, 30) }, () => pick(random, ["1", "5", "9", "0", "#"])).join("")]
+    [1, Array.from({ length: random.integer(5, 30) }, () => pick(random, ["1", "5", "9", "0", "#"])).join("")],
+    [0.2, "0123456789".repeat(7)]
   ])
 
 /** In mid-speech. */

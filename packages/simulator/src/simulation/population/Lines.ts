@@ -4,7 +4,7 @@ import type * as Echo from "../../Echo.ts"
 import type * as Line from "../../Line.ts"
 import type * as Random from "../../Random.ts"
 import type { Carrier, Plan } from "../Plan.ts"
-import { chance } from "./Draw.ts"
+import { chance, pick } from "./Draw.ts"
 
 export type Kind = "good" | "mobile" | "poor"
 
@@ -64,6 +64,7 @@ export const carrier = (random: Random.Random, kind: Kind, echoes: boolean): Car
     driftPpm: random.integer(-100, 100),
     ...(chance(random, 0.3) ? { withoutStop: true } : {}),
     ...(chance(random, 0.2) ? { playoutQuantum: 20 } : {}),
+    ...(chance(random.split("frames"), 0.03) ? { frameBytes: pick(random.split("bytes"), [320, 480, 800]) } : {}),
     noise,
     ...patience,
     ...(impairments === undefined && !echoes ? {} : { impairments: { ...impairments, ...echo } })

@@ -10,6 +10,14 @@ import type * as Random from "../../Random.ts"
 import type { Plan } from "../Plan.ts"
 import { chance, pick, spread, weighted } from "./Draw.ts"
 
+/** What becomes of a model whose response number `nth` is done. */
+export const afterResponse = (random: Random.Random, nth: number): Fault => {
+  const fault: Fault = chance(random, 0.5)
+    ? { _tag: "SocketLost" }
+    : { _tag: "Error", code: pick(random, [...final, "session_expired"]), type: "invalid_request_error" }
+  return { ...fault, after: "response.done", nth }
+}
+
 /** A change to a plan. `lastsMs`: how long the call is expected to be; `isMild`: it must outlive what happens. */
 export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMild: boolean): Plan => {
   const grave = !isMild && chance(random, 0.25)
@@ -26,7 +34,10 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
             ])
         return {
           ...plan,
-          faults: { ...faults, model: [...faults.model, { ...fault, ...modelMoment(random, lastsMs) }] }
+          faults: {
+            ...faults,
+            model: [...faults.model, ...again(random, { ...fault, ...modelMoment(random, lastsMs) })]
+          }
         }
       }
     ],
@@ -48,6 +59,12 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
     [12, (): Plan => ({ ...plan, host: { ...plan.host, ...(grave ? ending(random, lastsMs) : slowness(random)) } })]
   ])()
 }
+
+/** What concerns a response may happen several times in a row. */
+const again = (random: Random.Random, fault: Fault): ReadonlyArray<Fault> =>
+  fault._tag.startsWith("Response") && chance(random, 0.12)
+    ? Array.from({ length: random.integer(2, 9) }, () => fault)
+    : [fault]
 
 /** An echo of a mark that was cleared: the protocol does not say in which order (protocols.md B.3, G.2.9). */
 export const echoes = (random: Random.Random): ReadonlyArray<CarrierFault> => {
@@ -145,7 +162,7 @@ const vendor = (random: Random.Random): Fault =>
       () => ({ _tag: "ResponseFailed", code: pick(random, [...passing, null, "something_new"]), part: share(random) })
     ],
     [1, () => ({ _tag: "ResponseFailed", code: pick(random, passing), unannounced: true })],
-    [1, () => ({ _tag: "ResponseHangs", part: share(random), deaf: chance(random, 0.3) })],
+    [2, () => ({ _tag: "ResponseHangs", part: share(random), deaf: chance(random, 0.3) })],
     [2, () => ({ _tag: "ResponseIgnored", of: pick(random, ["client", "turn"]) })],
     [
       2,
@@ -158,9 +175,10 @@ const vendor = (random: Random.Random): Fault =>
     [1, () => ({ _tag: "ResponseRefused", code: pick(random, ["server_error", "rate_limit_exceeded", null]) })],
     [2, () => ({ _tag: "ResponseSlow", speed: 0.2 + 0.7 * random.next() })],
     [1, () => ({ _tag: "TranscriptionEmpty" })],
-    [1, () => ({ _tag: "TranscriptionFailed" })],
-    [1, () => ({ _tag: "TranscriptionLate", ms: spread(random, 900, 12_000) })],
-    [1, () => ({ _tag: "TranscriptionMissing" })],
+    [2, () => ({ _tag: "TranscriptionFailed" })],
+    [2, () => ({ _tag: "TranscriptionLate", ms: spread(random, 900, 12_000) })],
+    [1, () => ({ _tag: "TranscriptionLong", chars: spread(random, 1_000, 20_000) })],
+    [2, () => ({ _tag: "TranscriptionMissing" })],
     [1, () => ({ _tag: "UpdateLate", ms: spread(random, 200, 4_000) })]
   ])()
 
@@ -191,7 +209,7 @@ const malformed = ["binary", "errorless", "json", "noBase64", "noObject", "noTyp
 const misbehaviour = (random: Random.Random): Fault =>
   weighted<() => Fault>(random, [
     [2, () => ({ _tag: "Malformed", how: pick(random, malformed) })],
-    [2, () => ({ _tag: "Garbled", events: spread(random, 5, 100), copies: random.integer(1, 6) })],
+    [6, () => ({ _tag: "Garbled", events: spread(random, 5, 200), copies: random.integer(1, 12) })],
     [
       1,
       () => ({
@@ -200,7 +218,7 @@ const misbehaviour = (random: Random.Random): Fault =>
         blames: pick(random, ["response.create", "conversation.item.truncate"])
       })
     ],
-    [1, () => ({ _tag: "ResponseOfItsOwn", outOfBand: chance(random, 0.3) })],
+    [2, () => ({ _tag: "ResponseOfItsOwn", outOfBand: chance(random, 0.5) })],
     [1, () => ({ _tag: "SpeechImagined" })],
     [
       1,
@@ -232,7 +250,7 @@ const graveOfModel = (random: Random.Random): Fault =>
     ],
     [2, () => ({ _tag: "SessionExpired" })],
     [1, () => ({ _tag: "Error", code: pick(random, [...final, "session_expired"]), type: "invalid_request_error" })],
-    [1, () => ({ _tag: "ResponseFailed", code: pick(random, final), part: share(random) })],
+    [1, () => ({ _tag: "ResponseFailed", code: pick(random, [...final, "session_expired"]), part: share(random) })],
     [1, () => ({ _tag: "UpdateIgnored" })],
     [1, () => ({ _tag: "UpdateRefused", code: pick(random, ["invalid_value", "unknown_parameter"]) })],
     [

@@ -23,7 +23,7 @@ type Way = (random: Random.Random, whole: string) => Damaged
 
 const ways: readonly [Way, ...Array<Way>] = [
   (random, whole) => {
-    const place = random.integer(0, whole.length - 2)
+    const place = random.integer(0, random.next() < 0.5 ? Math.min(6_000, whole.length - 2) : whole.length - 2)
     return { text: whole.slice(0, place), how: `cut to ${place} of ${whole.length} characters`, asks: "prefix" }
   },
   (random, whole) => {
@@ -43,6 +43,7 @@ const ways: readonly [Way, ...Array<Way>] = [
     const text = joined([...lines.slice(0, index), pick(random, strange), ...lines.slice(index)])
     return { text, how: `a strange line ${index + 1}`, asks: "told" }
   },
+  (random, whole) => ({ text: `${whole}${pick(random, strange)}\n`, how: "a line after the end", asks: "words" }),
   (random, whole) => {
     const lines = linesOf(whole)
     const index = random.integer(1, lines.length - 1)
@@ -93,6 +94,7 @@ const headerChanged = (random: Random.Random, whole: string): Damaged => {
   const changed = pick<object>(random, [
     { ...header, offhook: 2 },
     { ...header, offhook: "1" },
+    { ...header, call: 7 },
     { ...header, config: { ...config, prices: {} } },
     { ...header, config: { agent: null, prices: config.prices } },
     { ...header, config: { ...config, agent: { ...config.agent, tools: "none" } } },

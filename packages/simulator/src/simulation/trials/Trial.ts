@@ -2,7 +2,7 @@
  * What a sound recording is put through besides being replayed: damage, changed commands, other agents, another
  * recorder. Each answers with what is broken, as text; null where nothing is.
  */
-import { type Agent, Recorder, Recording, Replay, WhatIf } from "@offhook/core"
+import { type Agent, Call, Recorder, Recording, Replay, WhatIf } from "@offhook/core"
 import type * as Random from "../../Random.ts"
 import type * as World from "../../World.ts"
 import type { Invariant } from "../Invariants.ts"
@@ -50,6 +50,8 @@ const told = (
       if (!refuses(() => WhatIf.run(recording, agent, machine))) return "without a header an agent is asked"
       if (!refuses(() => Recorder.again(recording, machine))) return "without a header it is recorded again"
     }
+    if (asks === "prefix" && recording.header !== null && WhatIf.run(recording, agent, machine).divergence !== null)
+      return "of what is left its own agent does otherwise"
     if (result.same) return asks !== "words" && result.end.end === "complete" ? "it is called complete" : null
     if (asks === "prefix" && recording.header !== null) return Replay.explain(result.difference).slice(0, 600)
     return Replay.explain(result.difference).trim() === "" ? "it is refused without a word" : null
@@ -107,7 +109,7 @@ const asked: Trial = {
   run: (random, { agent, machine, recording }) => {
     const isSame = random.next() < 0.3
     const other = isSame ? agent : Agents.draw(random.split("other"), agent.maxCallMs)
-    const report = WhatIf.run(recording, other, machine)
+    const report = machine === Call ? WhatIf.run(recording, other) : WhatIf.run(recording, other, machine)
     const { certain, divergence } = report
     if (isSame && divergence !== null) return `its own agent does otherwise at ${divergence.at} ms`
     const words = WhatIf.describe(report)
