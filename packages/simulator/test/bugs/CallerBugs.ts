@@ -38,8 +38,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/CallerAudio.ts",
-        find: "  while (waitingBytes > Limits.waitingBytes) {",
-        replace: "  while (waitingBytes > 1_000 * Limits.bytesPerMs) {"
+        find: "    if (waitingBytes <= Limits.waitingBytes) break\n",
+        replace: "    if (waitingBytes <= 1_000 * Limits.bytesPerMs) break\n"
       }
     ],
     where: [/UpdateLate|ConnectSlow/],

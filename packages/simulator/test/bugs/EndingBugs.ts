@@ -10,8 +10,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Ending.ts",
-        find: "  if (Ledger.isEmpty(call.ledger, now(call))) finish(call)\n",
-        replace: "  finish(call)\n"
+        find: "  if (Ledger.isEmpty(call.ledger, now(call))) finish(call, call.ending)\n",
+        replace: "  finish(call, call.ending)\n"
       }
     ],
     where: [/end_call/],

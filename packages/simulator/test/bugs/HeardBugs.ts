@@ -49,7 +49,14 @@ export const list: ReadonlyArray<KnownBug> = [
     id: "flushed-mark-is-played",
     sentence: "A mark that a clear flushed counts as played, so all that was queued counts as heard.",
     seen: "pain 4; openai-agents-js#1343",
-    patches: [{ file: "Ledger.ts", find: "  if (early > 0) {", replace: "  if (early > Number.MAX_VALUE) {" }],
+    patches: [
+      { file: "Cleared.ts", find: "  if (early <= 0) return", replace: "  if (early <= Number.MAX_VALUE) return" },
+      {
+        file: "Cleared.ts",
+        find: "silence !== null && Playback.mayBeOne(at, silence) && !isFirst",
+        replace: "silence === undefined && !isFirst"
+      }
+    ],
     by: ["believed is heard", "settled is heard", "unheard is deleted"]
   },
   {
@@ -125,11 +132,9 @@ export const list: ReadonlyArray<KnownBug> = [
     seen: "every transport that truncates at once (design.md, Exactness 2)",
     patches: [
       {
-        file: "Ledger.ts",
-        find: "const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>\n",
-        replace: `const positionOf = (ledger: Ledger, cut: CutPlayback, now: Moment): number =>
-  cut.clearedAt >= 0 ? Playback.positionExpected(cut, cut.clearedAt) :
-`
+        file: "Cleared.ts",
+        find: "  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip))\n",
+        replace: "  Playback.positionExpected(cut, cut.clearedAt, roundTripOf(cut, roundTrip))\n"
       }
     ],
     by: ["believed is heard"]
@@ -175,7 +180,7 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "An item that was queued and never heard stays in the conversation as if the caller had heard it.",
     seen: "pain 2: openclaw#138619",
     patches: [
-      { file: "call/Items.ts", find: '    call.out.push({ _tag: "DeleteItem", session, item })\n', replace: "" }
+      { file: "call/Items.ts", find: '  call.out.push({ _tag: "DeleteItem", session, item })\n', replace: "" }
     ],
     by: ["unheard is deleted"]
   },

@@ -24,8 +24,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "  const position = positionOf(ledger, cut, now)\n  const rest",
-        replace: "  const position = Playback.positionExpected(cut, cut.clearedAt)\n  const rest"
+        find: "  const position = Cleared.positionOf(cut, roundTripOf(ledger))\n  const rest",
+        replace: "  const position = Playback.positionExpected(cut, cut.clearedAt, roundTripOf(ledger))\n  const rest"
       }
     ],
     where: [/"pauseToDecide":true/],
