@@ -44,6 +44,7 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
     name: "media stopped",
     due: (state) =>
       state.speech.speaking &&
+      state.caller.expected !== null &&
       state.caller.aheadMs === 0 &&
       state.model.status === "ready" &&
       state.carrier.status === "open"

@@ -40,6 +40,14 @@ describe("Caller audio", () => {
     assert.strictEqual(silence(scene.wait(5000)), 0)
   })
 
+  it("that never came is not followed by anything, whatever the model believes to hear", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    Scene.model(scene)
+    Scene.speaks(scene)
+    assert.strictEqual(silence(scene.wait(5000)), 0)
+  })
+
   it("that comes back has that second taken off the gap", () => {
     const scene = Scene.live()
     Scene.speaks(scene)
