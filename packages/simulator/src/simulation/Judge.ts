@@ -20,6 +20,7 @@ import type { Case } from "./judge/Case.ts"
 import * as Conduct from "./judge/Conduct.ts"
 import * as Measures from "./judge/Measures.ts"
 import * as Peers from "./judge/Peers.ts"
+import * as Reactions from "./judge/Reactions.ts"
 import * as Responses from "./judge/Responses.ts"
 import type { Rule } from "./judge/Rule.ts"
 import * as Spoken from "./judge/Spoken.ts"
@@ -75,6 +76,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
     Transcript.make(on),
     Waiting.make(on, spoken),
     Conduct.make(on, spoken),
+    Reactions.make(on),
     Sums.make(on)
   ]
   const eventRules = rules.flatMap(({ event }) => event ?? [])
@@ -82,6 +84,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
   const stepRules = rules.flatMap(({ stepped }) => stepped ?? [])
   const overRules = rules.flatMap(({ over }) => over ?? [])
   let begun = false
+  let lastDeadline: number | null = null
 
   const given = (commands: ReadonlyArray<Command>, at: number): void => {
     for (const command of commands) for (const rule of commandRules) rule(command, at)
@@ -99,6 +102,8 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
     stepped: ({ at, commands, deadline, event, state }) => {
       begin(at)
       if (broken.length >= mostFindings) return
+      peers.due(lastDeadline !== null && lastDeadline <= event.at)
+      lastDeadline = deadline
       for (const rule of eventRules) rule(event, at)
       given(commands, at)
       for (const rule of stepRules) rule(at)

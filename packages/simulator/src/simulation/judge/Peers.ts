@@ -36,6 +36,8 @@ export interface Peers {
   readonly isOver: boolean
   readonly isReady: (session: number) => boolean
   readonly isStreaming: () => boolean
+  /** Where in the audio of its session the model heard speech begin, ms. */
+  readonly placeOf: (event: Extract<Event, { _tag: "ModelSpeechStarted" }>) => number
   /** When what the model now calls speech was said, where it learned of it from a backlog; null where it heard it live. */
   readonly backlogged: (event: Extract<Event, { _tag: "ModelSpeechStarted" }>) => number | null
   /** What we sent to a session before this arrived there, if the network took `most` ms: by then it was lost, or closed. */
@@ -50,6 +52,8 @@ interface On {
 
 export interface Tracker extends Peers, Rule {
   readonly judge: (on: On) => void
+  /** The next event comes when a deadline is due: the first commands of its step were given before it. */
+  readonly due: (isDue: boolean) => void
 }
 
 export const make = ({ detection }: Agent.Agent): Tracker => {
@@ -64,6 +68,12 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
   let lastAskedAt = Number.NEGATIVE_INFINITY
   let hungUp = false
   let ended = 0
+  let isDue = false
+  /** The stream and the session that end by this very event. */
+  let endsStream: number | null = null
+  let endsSession: number | null = null
+
+  const placeOf = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>): number => event.audioStartMs + padding
 
   const ending = (at: number): void => {
     endingAt = Math.min(endingAt, at)
@@ -91,12 +101,14 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
     const session = sessions[command.session]
     const isOpen = session !== undefined && session.endedBy === null
     const isFit = command._tag === "ConfigureModel" ? session?.connected === true : session?.readyAt !== undefined
+    if (isDue && endsSession === command.session) return
     const isReady = command._tag === "ConfigureModel" || (session?.readyAt ?? Number.POSITIVE_INFINITY) <= at
     if (!isOpen || !isFit || !isReady) toNobody(command, at)
   }
 
   const toCarrier = (command: Command & { readonly stream: number }, at: number): void => {
     const stream = streams[command.stream]
+    if (isDue && endsStream === command.stream) return
     if (stream === undefined || stream.endedAt <= at) toNobody(command, at)
   }
 
@@ -114,9 +126,10 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
       return session !== undefined && session.endedBy === null && session.readyAt < Number.POSITIVE_INFINITY
     },
     isStreaming: () => (streams.at(-1)?.endedAt ?? 0) === Number.POSITIVE_INFINITY,
+    placeOf,
     backlogged: (event) => {
       const session = sessions[event.session]
-      const place = (event.audioStartMs + padding) * 8
+      const place = placeOf(event) * 8
       return session === undefined || place >= backlogEnd ? null : session.readyAt - (backlogEnd - place) / 8
     },
     deafAt: (index, most) => {
@@ -131,9 +144,14 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
     judge: (given) => {
       on = given
     },
+    due: (is) => {
+      isDue = is
+    },
 
     event: (event: Event, at) => {
       isFlushing = event._tag === "ModelSessionUpdated"
+      endsStream = null
+      endsSession = null
       switch (event._tag) {
         case "CarrierStarted":
           if (streams[event.stream] === undefined) {
@@ -141,9 +159,9 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
           }
           return
         case "CarrierStopped":
-          return streamEnded(event.stream, at, false)
         case "CarrierClosed":
-          return streamEnded(event.stream, at, true)
+          endsStream = event.stream
+          return streamEnded(event.stream, at, event._tag === "CarrierClosed")
         case "ModelConnected": {
           const session = sessions[event.session]
           if (session !== undefined) session.connected = true
@@ -156,6 +174,7 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
         }
         case "ModelClosed":
         case "ModelConnectFailed":
+          endsSession = event.session
           return sessionEnded(event.session, at, "model")
       }
     },

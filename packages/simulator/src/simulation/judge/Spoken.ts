@@ -405,7 +405,9 @@ export const make = (on: Case): Books => {
     const late = cut === undefined || cut.arrivedAt > usedAt
     const ofCut =
       cut === undefined || late ? ofEstimate(one, one.clearedAt) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
-    return ofCut + (anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)) + bounds.echoesLate
+    if (anchor === undefined) return ofCut + bounds.echoesLate
+    // A carrier that plays in pieces echoes a mark at the end of the piece.
+    return ofCut + anchor.unknown + behind(anchor.at, one.clearedAt) + bounds.quantum + bounds.echoesLate
   }
 
   /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
