@@ -454,7 +454,12 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   const echoed = Cleared.echo(cut, number, now)
   const cuts = ledger.cuts.map((other) => (other === cut ? echoed : other))
   const { silent } = echoed
-  if (silent === null) return [{ ...ledger, cuts }, STALE]
+  if (silent === null) {
+    // The first mark of a generation finds an empty buffer: it is echoed at once, never flushed.
+    const first = cut.marks.find((mark) => mark.number === number && mark.position === 0 && mark.leading)
+    const roundTrip = first === undefined ? ledger.roundTrip : smoothed(ledger.roundTrip, now.at - first.sentAt)
+    return [{ ...ledger, roundTrip, cuts }, STALE]
+  }
   const roundTrip = smoothed(ledger.roundTrip, silent.at - cut.clearedAt)
   return [
     { ...ledger, roundTrip, cuts },

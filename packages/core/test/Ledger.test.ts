@@ -133,6 +133,11 @@ describe("a clear that does not come back", () => {
     assert.deepStrictEqual(figures(it.settle(2300)), [["a", 16_000, 16_000, 4636, true]])
   })
 
+  it("took as long as the first mark, though that comes back behind the clear", () => {
+    const it = new Told().begin(0).receive(0, "a", 16_000).clear(100).echo(400, "g0-0")
+    assert.closeTo(it.settle(450)[0]?.heardBytes ?? 0, 100 * 8, 16)
+  })
+
   it("takes longer than that where frames come and its mark does not", () => {
     const it = playing().clear(1500)
     it.ledger = Ledger.notAfter(it.ledger, 1700)
