@@ -68,6 +68,10 @@ export const rules = {
   "old speech cuts nothing": rule(
     "What the caller said before the agent could be heard, and the model learned late, does not cut the agent off."
   ),
+  "cut is timed": rule(
+    "How long the agent spoke on is counted from where the caller began to speak, to where the ear fell silent.",
+    "what the network's jitter hides of both, 60 ms for the frames around them, and how late an echo came"
+  ),
   "told first": rule("Who owns the turns asks for the next response after the model was told what was heard."),
   "told in time": rule(
     "The model is told of a cut soon, whether or not the response that was cut ends.",
@@ -103,7 +107,7 @@ export const rules = {
   "greets once": rule("The agent greets once, and not after it has spoken."),
   "retries are few": rule(
     "What the model does not answer is asked for again a few times, not for ever.",
-    "12 requests in a row"
+    "12 requests in a row; 5 responses that failed"
   ),
   "keys are told": rule("Every key that the caller presses is told to the model, in order.", "within 10 s"),
   "goodbye is heard": rule(

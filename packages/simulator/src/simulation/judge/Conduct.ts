@@ -23,6 +23,7 @@ const fatal: ReadonlySet<string> = new Set([
 /** Failures of a model that may be given up. */
 const attempts = 3
 const requestsInARow = 12
+const failuresInARow = 5
 const keysMs = 10_000
 const hangUpMs = 15_000
 /** From the caller's mouth to us, and the model's rounding of an onset. */
@@ -41,6 +42,8 @@ export const make = (on: Case, books: Books): Rule => {
   let isFatal = false
   let isRefused = false
   let requests = 0
+  /** Responses of the conversation that failed, in a row. */
+  let failed = 0
   let greetings = 0
   let greeting: "due" | "none" | "over" = "none"
   let wantsMore = false
@@ -57,16 +60,19 @@ export const make = (on: Case, books: Books): Rule => {
   let busyAt = 0
   let connectedAt = 0
 
-  const failed = (code: string | null): void => {
+  const fails = (code: string | null): void => {
     failures++
     if (code !== null && fatal.has(code)) isFatal = true
   }
 
   const done = (event: Extract<Event, { _tag: "ModelResponseDone" }>, at: number): void => {
     busyAt = at
-    if (event.status === "failed") failed(event.error?.code ?? null)
-    else if (event.status !== "incomplete") {
+    if (event.status === "failed") {
+      fails(event.error?.code ?? null)
+      if (event.inConversation) failed++
+    } else if (event.status !== "incomplete") {
       requests = 0
+      failed = 0
       failures = 0
     }
   }
@@ -92,7 +98,8 @@ export const make = (on: Case, books: Books): Rule => {
     }
   }
 
-  const cleared = (at: number): void => {
+  /** The agent is cut off: it has done so by itself, and nobody has spoken since what it was told late. */
+  const cutOff = (at: number): void => {
     if (spokenAt === null) return
     books.read()
     const isFirst = books.heardUntil() === Number.NEGATIVE_INFINITY || books.startedAt() > spokenAt + lateMs
@@ -148,6 +155,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "ModelSpeechStarted":
           speaking = true
           requests = 0
+          failed = 0
           goodbyeAt = Number.POSITIVE_INFINITY
           spokenAt = peers.backlogged(event)
           return
@@ -171,7 +179,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "ModelErred":
           // What is wrong with our configuration, no patience mends.
           if (event.error.type === "invalid_request_error" && !peers.isReady(event.session)) isRefused = true
-          return failed(event.error.code)
+          return fails(event.error.code)
         case "EndRequested":
           requestedEnd = true
           return
@@ -183,8 +191,9 @@ export const make = (on: Case, books: Books): Rule => {
         case "ConnectModel":
           connectedAt = at
           return
+        case "CancelResponse":
         case "Clear":
-          return cleared(at)
+          return cutOff(at)
         case "ForwardAudio":
         case "PlayAudio":
           if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
@@ -192,6 +201,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "AddText":
           if (command.role === "user") {
             wantsMore = true
+            failed = 0
             told += (/keyed ((?:[0-9*A-D] ?)+)/.exec(command.text)?.[1] ?? "").replaceAll(" ", "")
             if (!keyed.startsWith(told)) found("keys are told", at, `"${keyed}" was keyed, "${told}" was told`)
             if (told.length === keyed.length) {
@@ -207,6 +217,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "CreateResponse":
           requests++
           if (requests === requestsInARow + 1) found("retries are few", at, `${requests} requests in a row`)
+          if (failed === failuresInARow) found("retries are few", at, `asked for after ${failed} responses that failed`)
           if (greeting === "over" && greetings > 0 && !wantsMore && command.request === "r1") {
             found("greets once", at, `${command.request} is asked for after the model has spoken`)
           }
@@ -214,10 +225,15 @@ export const make = (on: Case, books: Books): Rule => {
         case "AnswerTool":
           wantsMore = true
           busyAt = at
+          failed = 0
           if (endCalls.delete(command.call) && !command.output.includes('"error"')) goodbyeAt = at
           return
         case "Note":
-          if (command.note.what === "model unanswered") failed(null)
+          // It is given up for another reason.
+          if (command.note.what === "model unanswered") {
+            fails(null)
+            spokenAt = null
+          }
           if (command.note.what !== "underrun") wantsMore = true
           return
         case "HangUp":

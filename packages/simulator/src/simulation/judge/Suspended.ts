@@ -23,6 +23,7 @@ const clock: List = [
   "told first",
   "told in time",
   "pause is short",
+  "cut is timed",
   "goodbye is heard"
 ]
 
