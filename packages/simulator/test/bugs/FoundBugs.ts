@@ -135,6 +135,20 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["sums add up"]
   },
   {
+    id: "hardly-heard-counts-as-heard",
+    sentence:
+      "An answer that is cut in its first millisecond is deleted, and stands in the transcript as heard, before turns that were earlier.",
+    seen: "seed r1, call 446",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "isCut && held.heardBytes < call.ledger.bytesPerMs ? 0 : held.heardBytes",
+        replace: "held.heardBytes"
+      }
+    ],
+    by: ["settled once", "settled is heard"]
+  },
+  {
     id: "beginning-without-the-next-frame",
     sentence: "On a line with jitter playback is taken to begin later than the frame behind the echo allows.",
     seen: "seed u, call 178",
@@ -175,5 +189,53 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/"pauseToDecide":true/],
     by: ["heard in order"]
+  },
+  {
+    id: "round-trip-with-the-wait",
+    sentence:
+      "What an answer waits behind the one before it counts as the line's round trip, so later estimates of a cut are off.",
+    seen: "seed FIX, call 1650",
+    patches: [
+      {
+        file: "Ledger.ts",
+        find: "roundTrip: played.atOnce ?",
+        replace: "roundTrip: played.begins ?"
+      },
+      {
+        file: "Ledger.ts",
+        find: "roundTrip === null || measured < roundTrip ? measured : roundTrip + (measured - roundTrip) / 8",
+        replace: "roundTrip === null ? measured : roundTrip + (measured - roundTrip) / 4"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "stall-taken-for-a-late-clear",
+    sentence:
+      "Where the line back stalls, a cut is estimated as if the caller had heard on until now, though no frame tells that the clear was late.",
+    seen: "seed FIX, call 500",
+    patches: [
+      {
+        file: "Ledger.ts",
+        find: "  for (const cut of due) {\n    const position = Cleared.positionOf(cut, ",
+        replace:
+          "  for (const cut of due) {\n    const position = Cleared.positionOf({ ...cut, notBefore: Math.max(cut.notBefore, now.at) }, "
+      }
+    ],
+    by: ["believed is heard", "settled is heard"]
+  },
+  {
+    id: "heard-item-deleted",
+    sentence: "An item whose second content the caller heard is deleted, because its first had no audio.",
+    seen: "seed lead, call 120",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "  if (spared || others.some((open) => heardOf(call, open) > 0)) return\n",
+        replace: ""
+      }
+    ],
+    where: [/ResponseAudioSecond/],
+    by: ["believed is heard", "settled is heard"]
   }
 ]

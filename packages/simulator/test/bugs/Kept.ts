@@ -4,6 +4,7 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Finding, type Invariants, type Plan, Shrink, Simulation, type Speech, type World } from "@offhook/simulator"
 import * as Hunt from "./Hunt.ts"
@@ -25,39 +26,46 @@ export const read = (bug: KnownBug): Finding.Finding | null => {
 export const broken = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<string | null> =>
   brokenBy(bug, plan, audio, await PatchedCore.load(bug.patches))?.detail ?? null
 
-/** Looks for a call that shows the bug, makes it as small as it gets, and keeps it. False where none was found. */
+/** Looks for a call that shows the bug, and keeps it. False where none was found. */
 export const hunted = async (bug: KnownBug, audio: Speech.Audio): Promise<boolean> => {
   const found = await Hunt.hunt(bug, audio)
-  if (found === null) return false
+  return found !== null && (await keep(bug, Hunt.plan(found.calls - 1), audio))
+}
+
+/** Makes a call that shows the bug as small as it gets, and keeps it. False where it does not show it. */
+export const keep = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<boolean> => {
   const machine = await PatchedCore.load(bug.patches)
-  const small = shrunk(Hunt.plan(found.calls - 1), found.invariant, audio, machine)
-  const seen = brokenBy({ by: [found.invariant] }, small, audio, machine)
-  if (seen === undefined) return false
+  const found = brokenBy(bug, plan, audio, machine)
+  if (found === undefined) return false
+  const small = shrunk(plan, found.invariant, audio, machine)
+  if (small === null) return false
+  const seen = brokenBy({ by: [found.invariant] }, small, audio, machine) ?? found
   const name = file(bug)
   const finding = Finding.read(Finding.text(small, seen, name, { audio, machine }))
   if (finding === null) return false
   const path = fileURLToPath(new URL(name, root))
-  mkdirSync(fileURLToPath(new URL(".", new URL(name, root))), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, Finding.again(finding, name, { audio }))
   return true
 }
 
-/** As small as it gets while the bug alone breaks it, with the bug and without. */
+/** As small as it gets while the bug alone breaks it. Calls are played to their end, with the bug and without. */
 const shrunk = (
   plan: Plan.Plan,
   invariant: Invariants.Invariant,
   audio: Speech.Audio,
   machine: World.Machine
-): Plan.Plan => {
-  const breaks = Shrink.breaks(invariant, { audio, machine })
-  const test: Shrink.Test = (plan, untilMs = Hunt.untilMs) => {
-    const failure = breaks(plan, untilMs)
-    if (failure === null) return null
-    const { broken, callMs } = Simulation.run(plan, { audio, untilMs })
-    return broken.length > 0 ? null : { ...failure, callMs: Math.max(failure.callMs, callMs) }
+): Plan.Plan | null => {
+  const test: Shrink.Test = (plan, untilMs = Number.POSITIVE_INFINITY) => {
+    const withBug = Simulation.run(plan, { audio, untilMs, machine })
+    const found = withBug.broken.find((one) => one.invariant === invariant)
+    if (found === undefined || withBug.callMs >= untilMs) return null
+    const without = Simulation.run(plan, { audio, untilMs })
+    if (without.broken.length > 0 || without.callMs >= untilMs) return null
+    return { at: found.at, callMs: Math.max(withBug.callMs, without.callMs) }
   }
   const failure = test(plan)
-  return failure === null ? plan : Shrink.shrink(plan, failure, test).plan
+  return failure === null ? null : Shrink.shrink(plan, failure, test).plan
 }
 
 const brokenBy = (

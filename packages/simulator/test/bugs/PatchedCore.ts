@@ -67,9 +67,15 @@ export const load = async (patches: ReadonlyArray<Patch>): Promise<World.Machine
   }
 }
 
-const transpiled = (source: string): string =>
-  ts
-    .transpileModule(source, {
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true }
-    })
-    .outputText.replace(/(\bfrom\s+"\.[^"]*)\.ts"/g, '$1.mjs"')
+const known = new Map<string, string>()
+
+const transpiled = (source: string): string => {
+  const before = known.get(source)
+  if (before !== undefined) return before
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true }
+  })
+  const output = outputText.replace(/(\bfrom\s+"\.[^"]*)\.ts"/g, '$1.mjs"')
+  known.set(source, output)
+  return output
+}
