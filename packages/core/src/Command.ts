@@ -39,7 +39,7 @@ export type Command =
       readonly instructions: string | null
     }
   /** `response` null: whichever is active. */
-  | { readonly _tag: "CancelResponse"; readonly session: number; readonly response: string | null }
+  | { readonly _tag: "CancelResponse"; readonly session: number; readonly response: string }
   /** `item` is an id of ours. */
   | {
       readonly _tag: "AddText"

@@ -198,9 +198,6 @@ export const remainingMs = (ledger: Ledger, now: Moment): number =>
   (ledger.unsentBytes + (ledger.paused ? ledger.kept.bytes : 0)) / ledger.bytesPerMs +
   (ledger.playback.marks.length === 0 ? 0 : Math.max(0, Playback.endOf(ledger.playback, roundTripOf(ledger)) - now.at))
 
-/** Carrier ms at which the stretch began that plays now; null when nothing plays, or its leading mark is not back. */
-export const playingSince = (ledger: Ledger): number | null => Playback.sinceOf(ledger.playback)
-
 /** Was anything of ours audible at carrier time `at`? Known of the current stretch and those just before it. */
 export const wasAudible = (ledger: Ledger, at: number, now: Moment): boolean => {
   const isIn = (stretch: Playback.Stretch | null) => stretch !== null && at >= stretch.from && at <= stretch.to

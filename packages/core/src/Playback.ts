@@ -217,12 +217,6 @@ export const endOf = (playback: Playback, roundTrip: number): number => {
   )
 }
 
-/** When the present stretch began, or null when nothing plays. */
-export const sinceOf = (playback: Playback): number | null => {
-  const next = playback.marks[0]
-  return next === undefined || (next.leading && next.position === playback.played) ? null : playback.since
-}
-
 /** The last stretch, whether it is over or not. While an echo is overdue it lasts. */
 export const stretchOf = (playback: Playback, now: Moment, overdueMs: number): Stretch | null => {
   if (playback.since === null || playback.origin === null) return null

@@ -68,6 +68,12 @@ const playing = () => {
   return it
 }
 
+/** When the stretch began that plays now; null when nothing plays, or its leading mark is not back. */
+const playingSince = ({ playback: { marks, played, since } }: Ledger.Ledger): number | null => {
+  const [next] = marks
+  return next === undefined || (next.leading && next.position === played) ? null : since
+}
+
 describe("sending", () => {
   it("marks each delta, before it where the buffer may be empty and behind it always", () => {
     const it = new Told().begin(0)
@@ -149,10 +155,10 @@ describe("hearing", () => {
   it("begins at the echo of the leading mark", () => {
     const it = new Told().begin(900).receive(920, "a", 8000)
     assert.deepStrictEqual(it.progress(1000, "a"), [8000, 8000, 0])
-    assert.isNull(Ledger.playingSince(it.ledger))
+    assert.isNull(playingSince(it.ledger))
     it.echo(1000, "g0-0")
     assert.deepStrictEqual(it.echoed, { kind: "started", at: at(1000), underrunMs: 0 })
-    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    assert.strictEqual(playingSince(it.ledger), 1000)
     assert.deepStrictEqual(it.progress(1250, "a"), [8000, 8000, 1996])
   })
 
@@ -208,26 +214,26 @@ describe("hearing", () => {
     assert.strictEqual(it.echoed.kind, "played")
     assert.closeTo(it.echoed.kind === "played" ? it.echoed.underrunMs : 0, 300, 2)
     assert.deepStrictEqual(it.progress(2400, "a"), [16_000, 16_000, 8800])
-    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    assert.strictEqual(playingSince(it.ledger), 1000)
   })
 
   it("starts again after silence, and calls silence inside an item an underrun", () => {
     const it = new Told().begin(0).receive(0, "a", 800).echo(100, "g0-0").echo(200, "g0-1")
-    assert.isNull(Ledger.playingSince(it.ledger))
+    assert.isNull(playingSince(it.ledger))
     assert.isTrue(Ledger.isEmpty(it.ledger, at(200)))
     it.receive(900, "b", 800).echo(1000, "g0-2")
     assert.deepInclude(it.echoed, { kind: "started", underrunMs: 0 })
-    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    assert.strictEqual(playingSince(it.ledger), 1000)
     it.echo(1100, "g0-3").receive(1200, "b", 800).echo(1300, "g0-4")
     assert.strictEqual(it.echoed.kind, "started")
     assert.closeTo(it.echoed.kind === "started" ? it.echoed.underrunMs : 0, 200, 2)
-    assert.strictEqual(Ledger.playingSince(it.ledger), 1000)
+    assert.strictEqual(playingSince(it.ledger), 1000)
   })
 
   it("calls a leading mark played where playback went on", () => {
     const it = new Told().begin(0).receive(0, "a", 800).receive(10, "b", 800).echo(100, "g0-0").echo(200, "g0-1")
     assert.strictEqual(it.echo(200, "g0-2").echoed.kind, "played")
-    assert.strictEqual(Ledger.playingSince(it.ledger), 100)
+    assert.strictEqual(playingSince(it.ledger), 100)
   })
 
   it("takes marks as played whose own echo was lost", () => {
@@ -282,7 +288,7 @@ describe("cutting", () => {
     assert.deepStrictEqual(it.commands(), ["mark g0-3", "Clear"])
     assert.isTrue(Ledger.isCutting(it.ledger))
     assert.isTrue(Ledger.isEmpty(it.ledger, at(1500)))
-    assert.isNull(Ledger.playingSince(it.ledger))
+    assert.isNull(playingSince(it.ledger))
     assert.deepStrictEqual(it.receive(1510, "b", 800).commands(), ["mark g1-4", "play b 0+800", "mark g1-5"])
   })
 
@@ -408,7 +414,7 @@ describe("a correction of the carrier's clock", () => {
       const before = it.progress(2250, "a")
       it.correct(ms, 3000)
       assert.deepStrictEqual(it.progress(2250 + ms, "a"), before)
-      assert.strictEqual(Ledger.playingSince(it.ledger), 1000 + ms)
+      assert.strictEqual(playingSince(it.ledger), 1000 + ms)
       assert.closeTo(Ledger.remainingMs(it.ledger, at(2250 + ms)), 750, 1)
       assert.strictEqual(it.echo(3000 + ms, "g0-2").echoed.kind, "played")
       assert.deepInclude(it.echoed, { underrunMs: 0 })
@@ -438,8 +444,8 @@ describe("a correction of the carrier's clock", () => {
   })
 
   it("leaves alone what frames have placed already, and moves nothing later than the first of them", () => {
-    assert.strictEqual(Ledger.playingSince(playing().correct(60, 900).ledger), 1000)
-    assert.closeTo(Ledger.playingSince(playing().correct(60, 1040).ledger) ?? 0, 1040, 1)
+    assert.strictEqual(playingSince(playing().correct(60, 900).ledger), 1000)
+    assert.closeTo(playingSince(playing().correct(60, 1040).ledger) ?? 0, 1040, 1)
     const it = playing()
     assert.strictEqual(it.ledger, it.correct(0, 3000).ledger)
   })

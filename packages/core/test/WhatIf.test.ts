@@ -55,7 +55,7 @@ describe("another agent", () => {
         return [
           next,
           event._tag === "ModelSpeechStarted"
-            ? [...commands, { _tag: "CancelResponse", session: 0, response: null }]
+            ? [...commands, { _tag: "CancelResponse", session: 0, response: "resp_1" }]
             : commands
         ]
       }

@@ -31,12 +31,12 @@ export const sessionCreated = (call: Draft): void => {
 
 /** The model is configured as asked: it hears what was kept, and greets. */
 export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void => {
-  if (call.model.status !== "configuring") return
   if (!isMulaw(event.input) || !isMulaw(event.output)) {
     const formats = `input ${named(event.input)}, output ${named(event.output)}`
     note(call, "model error", `session.updated echoes ${formats}, not audio/pcmu: the caller would hear noise`)
     return Ending.fail(call, "format mismatch")
   }
+  if (call.model.status !== "configuring") return
   const { agent } = call.config
   const { session } = call.model
   call.model = { ...call.model, status: "ready" }

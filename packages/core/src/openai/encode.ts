@@ -60,9 +60,7 @@ const clientEvent = (
         item: { type: "function_call_output", call_id: command.call, output: command.output }
       }
     case "CancelResponse":
-      return command.response === null
-        ? { type: "response.cancel", event_id: CommandId.cancelResponse }
-        : { type: "response.cancel", event_id: CommandId.cancelResponse, response_id: command.response }
+      return { type: "response.cancel", event_id: CommandId.cancelResponse, response_id: command.response }
     case "ConfigureModel":
       return { type: "session.update", event_id: CommandId.configureModel, session: session(command.agent) }
     case "CreateResponse": {

@@ -151,11 +151,6 @@ export const client: ReadonlyArray<readonly [title: string, command: Encodable, 
     { _tag: "CancelResponse", session, response: "resp_1" },
     { type: "response.cancel", event_id: "cancel_response", response_id: "resp_1" }
   ],
-  [
-    "cancelling whatever speaks",
-    { _tag: "CancelResponse", session, response: null },
-    { type: "response.cancel", event_id: "cancel_response" }
-  ],
   ...(["system", "user"] as const).map(
     (role) =>
       [
