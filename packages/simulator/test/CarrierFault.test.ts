@@ -65,6 +65,24 @@ describe("a message out of place", () => {
     assert.strictEqual(odd("unknown echo").json?.event, "mark")
   })
 
+  it("is a start that lacks something, before the one that is whole", () => {
+    const call = streamed({ _tag: "StartsBroken" })
+    call.advance(100)
+    const starts = call.texts().filter(({ event }) => event === "start")
+    assert.strictEqual(starts.length, 7)
+    assert.deepStrictEqual(
+      starts.map((start) => JSON.stringify(start).includes('"sampleRate":8000,')),
+      [false, true, true, false, false, true, true]
+    )
+  })
+
+  it("is a start of another format", () => {
+    const call = streamed({ _tag: "FormatForeign", encoding: "audio/x-l16", sampleRate: 16_000, channels: 2 })
+    call.advance(100)
+    const [start] = call.texts().filter(({ event }) => event === "start")
+    assert.include(JSON.stringify(start), '"encoding":"audio/x-l16","sampleRate":16000,"channels":2')
+  })
+
   it("is half a message, a dozen times", () => {
     const call = streamed(sends("half messages", tenth))
     call.advance(1_000)

@@ -155,6 +155,16 @@ describe("frames", () => {
     }
   )
 
+  it("are a dozen halves", () => {
+    const harness = H.telephone()
+    harness.model.failNext({ _tag: "Malformed", how: "halves" })
+    const texts = harness.model
+      .handle({ _tag: "TimeAdvanced", at: 60 })
+      .flatMap((one) => (one._tag === "SendText" ? [one.text] : []))
+    assert.isAbove(texts.length, 20)
+    for (const text of texts) assert.isString(JSON.parse(text).type)
+  })
+
   it("are copies with one field less, null, or of another type, and the event follows", () => {
     const harness = H.telephone({ faults: [{ _tag: "Garbled", events: 3, copies: 4 }] })
     harness.send(create())
@@ -299,6 +309,12 @@ describe("transcriptions", () => {
     assert.deepStrictEqual(harness.of(completed), [])
     assert.deepStrictEqual(harness.of("conversation.item.input_audio_transcription.failed"), [])
     assert.isNull(transcript(harness))
+  })
+
+  it("are as long as is asked for", () => {
+    const harness = turn([{ _tag: "TranscriptionLong", chars: 9_000 }])
+    harness.settle()
+    assert.strictEqual(harness.of(completed)[0]?.transcript.length, 9_000)
   })
 
   it("are empty", () => {

@@ -34,6 +34,10 @@ export const perform = (host: Host, act: Act): void => {
       return host.sendError({ ...error, event_id: eventId })
     }
     case "Malformed":
+      if (act.how === "halves") {
+        for (const event of HALVES) host.sendRaw(JSON.stringify(event))
+        return
+      }
       return host.sendRaw(MALFORMED[act.how], act.how === "binary")
     case "RateLimits":
       return host.emit({
@@ -64,7 +68,7 @@ export const perform = (host: Host, act: Act): void => {
   }
 }
 
-const MALFORMED: { readonly [how in FaultOf<"Malformed">["how"]]: string } = {
+const MALFORMED: { readonly [how in Exclude<FaultOf<"Malformed">["how"], "halves">]: string } = {
   binary: "\u0000\u0001\u0002\u0003",
   errorless: '{"type":"error","event_id":"event_0"}',
   json: '{"type":"response.output_audio.delta","delta":"////',
@@ -76,6 +80,38 @@ const MALFORMED: { readonly [how in FaultOf<"Malformed">["how"]]: string } = {
   wrongTypes:
     '{"type":"response.output_audio.delta","response_id":7,"item_id":null,"content_index":"0","delta":{"audio":""}}'
 }
+
+const HALVES: ReadonlyArray<object> = [
+  { type: "session.created" },
+  { type: "session.created", session: {} },
+  { type: "session.created", session: { id: 7, expires_at: "soon" } },
+  { type: "session.updated" },
+  ...[
+    7,
+    { input: 7 },
+    { input: { format: "audio/pcmu" } },
+    { input: { format: { type: 7 } } },
+    { input: { format: { type: "audio/pcm", rate: "fast" } } },
+    { input: { format: { type: "audio/opus" } }, output: { format: { type: "audio/pcm" } } },
+    { input: { format: { type: "audio/pcma" } }, output: { format: { type: "audio/pcm", rate: 24_000 } } },
+    { output: { format: { type: null } } }
+  ].map((audio) => ({ type: "session.updated", session: { audio } })),
+  { type: "response.output_audio.delta", response_id: "resp_0", item_id: "item_0", content_index: 0, delta: "" },
+  { type: "conversation.item.added", item: { id: "item_0", type: "mcp_list_tools" } },
+  { type: "conversation.item.deleted" },
+  { type: "conversation.item.input_audio_transcription.failed" },
+  ...[
+    { status: "odd" },
+    { status: "failed", status_details: { error: "odd" } },
+    { status: "failed", status_details: { error: { code: 7 } } },
+    { status: "failed", status_details: { error: {} } },
+    { status: "incomplete", status_details: {} },
+    { status: "completed", usage: 7 },
+    { status: "completed", usage: {} },
+    { status: "completed", usage: { input_token_details: { cached_tokens: "7" } } },
+    { status: "completed", usage: { input_tokens: 9, input_token_details: { cached_tokens: 7 } } }
+  ].map((response) => ({ type: "response.done", response: { id: "resp_0", ...response } }))
+]
 
 const strayPlace = (host: Host, { of }: FaultOf<"StrayDelta">): AudioPlace | undefined => {
   const at = (responseId: string, itemId: string): AudioPlace => ({

@@ -36,12 +36,22 @@ export type Act =
     >
   /**
    * A frame that is no event. "wrongTypes" is a delta of audio whose fields are of other types, "noBase64" one whose audio is none; "errorless" is
-   * an error without what is wrong, "vagueError" one of whose fields are other types.
+   * an error without what is wrong, "vagueError" one whose fields are of other types. "halves" are two dozen sessions, items and responses with
+   * hardly a field, or with strange ones.
    */
   | Of<
       "Malformed",
       {
-        readonly how: "binary" | "errorless" | "json" | "noBase64" | "noObject" | "noType" | "vagueError" | "wrongTypes"
+        readonly how:
+          | "binary"
+          | "errorless"
+          | "halves"
+          | "json"
+          | "noBase64"
+          | "noObject"
+          | "noType"
+          | "vagueError"
+          | "wrongTypes"
       }
     >
   | Of<"RateLimits", { readonly remaining: number; readonly resetSeconds: number }>

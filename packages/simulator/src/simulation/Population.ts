@@ -16,6 +16,7 @@ import * as Callers from "./population/Callers.ts"
 import { chance, pick, weighted } from "./population/Draw.ts"
 import * as Lines from "./population/Lines.ts"
 import * as Troubles from "./population/Troubles.ts"
+import * as Sound from "./Sound.ts"
 
 export interface Options {
   /** The agent of every call; without it the seed chooses one, with all its policies. */
@@ -56,10 +57,11 @@ export const plan = (seed: string, index: number, options: Options = {}): Plan =
     faults: { carrier: Troubles.echoes(random.split("echoes")), model: [], network: [] }
   }
   const begun = longMs === null ? ending(random.split("ending"), quiet, options.agent === undefined) : quiet
+  const situated = longMs === null && options.faults !== "none" ? situation(random.split("situation"), begun) : begun
   const faults = random.split("faults")
   return Array.from({ length: troubles(faults, options.faults ?? "some") }).reduce<Plan>(
     (plan, _, number) => Troubles.trouble(faults.split(`${number}`), plan, longMs ?? usualMs, longMs !== null),
-    begun
+    situated
   )
 }
 
@@ -131,8 +133,7 @@ const long = (random: Random.Random, agent: Agent.Agent, ms: number): Pick<Plan,
 const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Plan =>
   weighted(random, [
     [60, (): Plan => plan],
-    [22, (): Plan => goodbye(random, plan)],
-    [3, (): Plan => farewell(random, plan, mayChangeAgent)],
+    [25, (): Plan => goodbye(random, plan)],
     [6, (): Plan => ({ ...plan, carrier: { ...plan.carrier, patience: random.integer(0, 30_000) } })],
     [3, (): Plan => ({ ...plan, host: { ...plan.host, ...Troubles.ending(random, usualMs) } })],
     [
@@ -152,12 +153,43 @@ const ending = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Pla
     ]
   ])()
 
-/** While the goodbye is heard the model is gone, or the time is up. */
-const farewell = (random: Random.Random, plan: Plan, mayChangeAgent: boolean): Plan => {
-  const leaving = goodbye(random, { ...plan, responses: plan.responses.slice(0, 1) })
-  return mayChangeAgent && chance(random, 0.4)
-    ? { ...leaving, agent: { ...plan.agent, maxCallMs: random.integer(4_000, 12_000) } }
-    : { ...leaving, faults: { ...plan.faults, model: [Troubles.afterResponse(random, random.integer(1, 3))] } }
+/** What seldom comes together by itself. */
+const situation = (random: Random.Random, plan: Plan): Plan =>
+  weighted(random, [
+    [93, (): Plan => plan],
+    [3, (): Plan => farewell(random, plan)],
+    [2, (): Plan => hanging(random, plan)],
+    [2, (): Plan => lecture(random, plan)]
+  ])()
+
+/** While the goodbye is heard the model is gone. */
+const farewell = (random: Random.Random, plan: Plan): Plan => ({
+  ...goodbye(random, { ...plan, responses: plan.responses.slice(0, 1) }),
+  faults: { ...plan.faults, model: [Troubles.afterResponse(random, random.integer(1, 3))] }
+})
+
+/** A response stops in its middle, and the caller waits for the rest. */
+const hanging = (random: Random.Random, plan: Plan): Plan => ({
+  ...plan,
+  caller: [
+    ...plan.caller.slice(0, random.integer(0, 1)),
+    { when: Caller.after(random.integer(35_000, 60_000)), act: { _tag: "HangUp" } }
+  ],
+  faults: { ...plan.faults, model: [{ _tag: "ResponseHangs", part: Math.round(10 * random.next()) / 10 }] }
+})
+
+/** The agent says more than anybody listens to, and is interrupted late. */
+const lecture = (random: Random.Random, plan: Plan): Plan => {
+  const long = (sound: Sound.Sound): Sound.Sound => Sound.withMs(sound, random.integer(70_000, 150_000))
+  return {
+    ...plan,
+    caller: plan.caller.map((step, index) =>
+      index === 0 ? { ...step, when: Caller.agentSpeaking(random.integer(4_000, 25_000), 4_000) } : step
+    ),
+    responses: plan.responses.map((parts) =>
+      parts.map((part) => (part._tag === "Say" ? { ...part, sound: long(part.sound) } : part))
+    )
+  }
 }
 
 /** The agent says goodbye in one of its last responses; the caller waits for it, but not for ever. */

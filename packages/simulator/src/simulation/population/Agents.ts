@@ -33,7 +33,7 @@ const policies = (random: Random.Random, hasWords: boolean): Partial<Agent.Agent
   const backchannels = chance(random, 0.4)
     ? {
         maxMs: interruptAfterMs + random.integer(1, 780 - interruptAfterMs),
-        words: hasWords && chance(random, 0.5) ? Agent.backchannels : []
+        words: hasWords && chance(random, 0.7) ? Agent.backchannels : []
       }
     : null
   return {

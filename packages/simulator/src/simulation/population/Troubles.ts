@@ -36,7 +36,7 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
           ...plan,
           faults: {
             ...faults,
-            model: [...faults.model, ...again(random, { ...fault, ...modelMoment(random, lastsMs) })]
+            model: [...faults.model, ...again(random, { ...fault, ...moment(random, fault, lastsMs) })]
           }
         }
       }
@@ -56,15 +56,46 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
         return { ...plan, faults: { ...faults, network: [...faults.network, fault] } }
       }
     ],
-    [12, (): Plan => ({ ...plan, host: { ...plan.host, ...(grave ? ending(random, lastsMs) : slowness(random)) } })]
+    [12, (): Plan => ({ ...plan, host: { ...plan.host, ...(grave ? ending(random, lastsMs) : slowness(random)) } })],
+    [8, (): Plan => (grave ? failing(random, plan) : lasting(random, plan))]
   ])()
 }
 
 /** What concerns a response may happen several times in a row. */
 const again = (random: Random.Random, fault: Fault): ReadonlyArray<Fault> =>
   fault._tag.startsWith("Response") && chance(random, 0.12)
-    ? Array.from({ length: random.integer(2, 9) }, () => fault)
+    ? Array.from({ length: random.integer(2, 12) }, () => fault)
     : [fault]
+
+/** No response succeeds any more. */
+const failing = (random: Random.Random, plan: Plan): Plan => {
+  const fault = pick<() => Fault>(random, [
+    () => ({ _tag: "ResponseFailed", code: pick(random, passing), part: share(random) }),
+    () => ({ _tag: "ResponseRefused", code: pick(random, passing) }),
+    () => ({ _tag: "ResponseIgnored" })
+  ])()
+  const when: ModelMoment = { after: "session.updated" }
+  const model = Array.from({ length: 24 }, () => ({ ...fault, ...when }))
+  return { ...plan, faults: { ...plan.faults, model: [...plan.faults.model, ...model] } }
+}
+
+/** What has a deadline of ours, so that it passes: echoes that never come, responses that end late when they are cut. */
+const lasting = (random: Random.Random, plan: Plan): Plan => {
+  const { faults, model } = plan
+  if (chance(random, 0.5)) {
+    const missing: CarrierFault = { _tag: "EchoesMissing", atMs: random.integer(0, 6_000), ms: null }
+    return { ...plan, faults: { ...faults, carrier: [...faults.carrier, missing] } }
+  }
+  const slow = Array.from(
+    { length: 6 },
+    (): Fault => ({ _tag: "CancelSlow", ms: random.integer(1_000, 2_800), after: "session.updated" })
+  )
+  return {
+    ...plan,
+    model: { ...model, pace: { ...model.pace, speed: [1, 1.5] } },
+    faults: { ...faults, model: [...faults.model, ...slow] }
+  }
+}
 
 /** An echo of a mark that was cleared: the protocol does not say in which order (protocols.md B.3, G.2.9). */
 export const echoes = (random: Random.Random): ReadonlyArray<CarrierFault> => {
@@ -102,6 +133,10 @@ const points = [
   "input_audio_buffer.committed",
   "conversation.item.added"
 ] as const
+
+/** Copies may begin with the first event of all. */
+const moment = (random: Random.Random, { _tag }: Fault, lastsMs: number): ModelMoment =>
+  _tag === "Garbled" && chance(random, 0.5) ? {} : modelMoment(random, lastsMs)
 
 const modelMoment = (random: Random.Random, lastsMs: number): ModelMoment =>
   weighted<() => ModelMoment>(random, [
@@ -172,6 +207,7 @@ const vendor = (random: Random.Random): Fault =>
         part: share(random)
       })
     ],
+    [1, () => ({ _tag: "ResponseRefused" })],
     [1, () => ({ _tag: "ResponseRefused", code: pick(random, ["server_error", "rate_limit_exceeded", null]) })],
     [2, () => ({ _tag: "ResponseSlow", speed: 0.2 + 0.7 * random.next() })],
     [1, () => ({ _tag: "TranscriptionEmpty" })],
@@ -204,11 +240,22 @@ const bookkeeping = [
   "input_audio_buffer.committed"
 ] as const
 
-const malformed = ["binary", "errorless", "json", "noBase64", "noObject", "noType", "vagueError", "wrongTypes"] as const
+const malformed = [
+  "binary",
+  "errorless",
+  "halves",
+  "halves",
+  "json",
+  "noBase64",
+  "noObject",
+  "noType",
+  "vagueError",
+  "wrongTypes"
+] as const
 
 const misbehaviour = (random: Random.Random): Fault =>
   weighted<() => Fault>(random, [
-    [2, () => ({ _tag: "Malformed", how: pick(random, malformed) })],
+    [3, () => ({ _tag: "Malformed", how: pick(random, malformed) })],
     [6, () => ({ _tag: "Garbled", events: spread(random, 5, 200), copies: random.integer(1, 12) })],
     [
       1,
