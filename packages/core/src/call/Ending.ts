@@ -73,11 +73,12 @@ export const progress = (call: Draft): void => {
   if (Ledger.isEmpty(call.ledger, now(call))) finish(call, call.ending)
 }
 
-/** The wait for the goodbye, or for the carrier's close, is over. */
+/** The wait for the goodbye, or for the carrier's close, is over. What the caller hears meanwhile is heard to its end. */
 export const overdue = (call: Draft): void => {
   const { ending } = call
   if (ending === null) return
   if (call.phase === "closing") over(call, ending.outcome)
+  else if (ending.how === "hang up" && !Ledger.isEmpty(call.ledger, now(call))) extend(call)
   else finish(call, ending)
 }
 

@@ -70,6 +70,19 @@ describe("The call ends", () => {
     assert.strictEqual(Scene.outcome(scene), "duration limit")
   })
 
+  it("not before a goodbye is heard that takes longer to generate than it is waited for", () => {
+    const scene = Scene.live({ maxCallMs: 20_000 })
+    scene.frames(19_100)
+    Scene.created(scene, "resp_1", "r1")
+    Scene.says(scene, "resp_1", "item_1", 12_000)
+    Scene.begins(scene)
+    assert.notInclude(Scene.tags(scene.frames(11_000)), "HangUp")
+    Scene.says(scene, "resp_1", "item_1", 4000)
+    Scene.done(scene, "resp_1")
+    assert.notInclude(Scene.tags(scene.frames(4500)), "HangUp")
+    assert.include(Scene.tags(scene.frames(2000)), "HangUp")
+  })
+
   it("when the model is lost: what is queued is heard, then the carrier's tail", () => {
     const scene = Scene.live()
     Scene.created(scene, "resp_1")
