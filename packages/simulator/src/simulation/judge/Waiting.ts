@@ -32,6 +32,8 @@ export const make = (on: Case, books: Books): Rule => {
   const wordless = new Set<string>()
   let speaking = false
   let asked = false
+  /** The response that failed last did so for what passes, so it is no reason to leave the caller without an answer. */
+  let isPassing = false
   let greeted = plan.agent.greeting === null
   let onset = Number.NaN
   let nextLook = 0
@@ -93,7 +95,7 @@ export const make = (on: Case, books: Books): Rule => {
 
   const reason = (what: NoteCode, at: number): void => {
     busyAt = at
-    if (!reasons.has(what)) return
+    if (!reasons.has(what) || (what === "response failed" && isPassing)) return
     owed = null
     for (const _ of turns) measures.unanswered.push(what)
     turns = []
@@ -137,6 +139,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "ModelResponseDone":
           active.delete(event.response)
           busyAt = at
+          isPassing = event.status === "failed" && passing.has(event.error?.code ?? "server_error")
           asked = false
           // A response without words is what the model has to say.
           if (wordless.delete(event.response) && event.status === "completed") owed = null
@@ -185,6 +188,9 @@ export const make = (on: Case, books: Books): Rule => {
     }
   }
 }
+
+/** Codes of failures after which another attempt may succeed (protocols.md E.9). */
+const passing: ReadonlySet<string> = new Set(["overloaded", "rate_limit_exceeded", "server_error"])
 
 /** What a person who reads the recording takes for a reason. */
 const reasons: ReadonlySet<NoteCode> = new Set<NoteCode>([
