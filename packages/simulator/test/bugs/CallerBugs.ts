@@ -97,5 +97,32 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/UpdateLate|ConnectSlow/, /Press/],
     by: ["keys are told", "turn answered"]
+  },
+  {
+    id: "greeting-cut-by-the-backlog",
+    sentence: "The caller's hello, spoken before the agent could be heard, cuts off its greeting.",
+    seen: 'pain 13: twilio-py#9, "greeting 50 % of the time"',
+    patches: [
+      {
+        file: "call/Sound.ts",
+        find: "  if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return\n",
+        replace: ""
+      }
+    ],
+    where: [/UpdateLate|ConnectSlow|"updateMs"/, /"turns":"machine"/],
+    by: ["old speech cuts nothing"]
+  },
+  {
+    id: "onset-by-arrival",
+    sentence: "Speech counts from when the model told of it, not from when it was spoken.",
+    seen: "design.md, Exactness 4",
+    patches: [
+      {
+        file: "call/Sound.ts",
+        find: "  const onset = CallerAudio.carrierTime(call.caller, modelMs)\n",
+        replace: "  const onset = now(call).at\n"
+      }
+    ],
+    by: ["cut is timed"]
   }
 ]

@@ -148,5 +148,18 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["replays"]
+  },
+  {
+    id: "late-timer",
+    sentence: "Where two deadlines pass while the host is busy, only the first is seen to.",
+    seen: "a host whose timers are late",
+    patches: [
+      {
+        file: "Call.ts",
+        find: '    if (call.phase === "ended") return\n  }\n',
+        replace: "    return\n  }\n"
+      }
+    ],
+    by: ["deadline ahead"]
   }
 ]

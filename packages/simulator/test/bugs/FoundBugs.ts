@@ -237,5 +237,34 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/ResponseAudioSecond/],
     by: ["believed is heard", "settled is heard"]
+  },
+  {
+    id: "silence-before-any-media",
+    sentence:
+      "Where the model believes to hear speech before any media came, a second of silence is sent, by which its clock is off for the whole call.",
+    seen: "seed lead3, call 557",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: "      state.caller.expected !== null &&\n      state.caller.aheadMs === 0 &&\n",
+        replace: "      state.caller.aheadMs === 0 &&\n"
+      }
+    ],
+    where: [/SpeechImagined/],
+    by: ["caller heard once", "believed is heard", "settled is heard"]
+  },
+  {
+    id: "first-mark-behind-a-clear",
+    sentence:
+      "An interruption before the first mark came back is estimated as if the line took 200 ms, though that mark tells how long it takes.",
+    seen: "seed FIX, call 1106",
+    patches: [
+      {
+        file: "Ledger.ts",
+        find: "mark.number === number && mark.position === 0 && mark.leading)",
+        replace: "mark.number === number && mark.position < 0)"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
   }
 ]

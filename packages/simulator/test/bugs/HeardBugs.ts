@@ -179,9 +179,7 @@ export const list: ReadonlyArray<KnownBug> = [
     id: "queued-item-not-deleted",
     sentence: "An item that was queued and never heard stays in the conversation as if the caller had heard it.",
     seen: "pain 2: openclaw#138619",
-    patches: [
-      { file: "call/Items.ts", find: '  call.out.push({ _tag: "DeleteItem", session, item })\n', replace: "" }
-    ],
+    patches: [{ file: "call/Items.ts", find: '  call.out.push({ _tag: "DeleteItem", session, item })\n', replace: "" }],
     by: ["unheard is deleted"]
   },
   {
@@ -261,5 +259,33 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["texts shrink", "settled is heard"]
+  },
+  {
+    id: "clear-without-a-deadline",
+    sentence: "Where the mark before a clear never comes back, the call waits for it for ever.",
+    seen: "protocols.md G.2 9: nothing promises that every mark is echoed",
+    patches: [
+      {
+        file: "call/Deadlines.ts",
+        find: "    due: (state) => state.cut?.due ?? null,\n",
+        replace: "    due: () => null,\n"
+      }
+    ],
+    where: [/EchoesMissing/],
+    by: ["told in time", "turn answered", "no dead air"]
+  },
+  {
+    id: "truncation-held-too-long",
+    sentence: "A truncation waits for the end of its response, however long that takes.",
+    seen: "design.md: nothing proves that truncate is accepted before response.done, nor that it comes",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
+        replace: "      due: null\n"
+      }
+    ],
+    where: [/CancelSlow|ResponseHangs/],
+    by: ["told in time"]
   }
 ]

@@ -176,5 +176,37 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/FormatChanged/],
     by: ["right format"]
+  },
+  {
+    id: "asked-for-ever",
+    sentence: "A response that fails each time is asked for again without end.",
+    seen: "pain 17; retries without a bound",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: '  if (wanted.tries + 1 >= Limits.responseTries) return Ending.fail(call, "model lost")\n',
+        replace: ""
+      },
+      {
+        file: "call/Responses.ts",
+        find: "Limits.retryMs * 2 ** again.tries",
+        replace: "Limits.retryMs"
+      }
+    ],
+    where: [/ResponseFailed|ResponseIgnored|ResponseRefused/],
+    by: ["retries are few"]
+  },
+  {
+    id: "tool-result-unsaid",
+    sentence: "The tool has answered, but nobody asks the model to say so.",
+    seen: "pain 20: livekit#6569, the call wedges",
+    patches: [
+      {
+        file: "call/Tools.ts",
+        find: '  if (call.tools.length === 0 && call.ending === null) Slot.want(call, "tools")\n',
+        replace: ""
+      }
+    ],
+    by: ["no dead air", "turn answered"]
   }
 ]
