@@ -11,7 +11,7 @@
  * 3. Nor was it sent earlier than that by more than frames have lately been late above the minimum.
  *
  * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms (silence
- * suppression) the upper bound of fact 1 is void; before that, facts 1 and 3 may already contradict each other (the
+ * suppression) the upper bound of fact 1 is void, and a message is taken for as late as frames usually are; before that, facts 1 and 3 may already contradict each other (the
  * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
  * moment back by a few ms. Timestamps that go backwards start the clock anew.
  *
@@ -44,6 +44,8 @@ export interface CarrierClock {
   readonly offset: number
   /** How late frames have lately been above the fastest, ms: a maximum that decays. */
   readonly lateness: number
+  /** How late half of them are: a median that follows slowly, as a stall tells nothing of what comes behind it. */
+  readonly usual: number
   /** The second (our clock) that `minimum` belongs to. */
   readonly second: number
   readonly minimum: number
@@ -63,6 +65,7 @@ export const initial: CarrierClock = {
   first: 0,
   offset: 0,
   lateness: 0,
+  usual: 0,
   second: 0,
   minimum: 0,
   minima: []
@@ -78,6 +81,7 @@ export const started = (at: Millis): CarrierClock => ({
   first: 0,
   offset: at,
   lateness: 0,
+  usual: 0,
   second: 0,
   minimum: 0,
   minima: []
@@ -89,7 +93,7 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   const offset = at - end
   const second = Math.floor(at / 1000)
   if (clock.end === null || end < clock.end) {
-    return { end, span: ms, first: end, offset, lateness: 0, second, minimum: offset, minima: [] }
+    return { end, span: ms, first: end, offset, lateness: 0, usual: 0, second, minimum: offset, minima: [] }
   }
   const isSameSecond = second === clock.second
   const minima = isSameSecond ? clock.minima : withinWindow(clock, second)
@@ -100,6 +104,7 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
     first: isSameSecond || minima.length > 0 ? clock.first : end,
     offset: fastest,
     lateness: Math.max(offset - fastest, clock.lateness * LATENESS_DECAY),
+    usual: clock.usual + Math.max(-USUAL_STEP_MS, Math.min(USUAL_STEP_MS, offset - fastest - clock.usual)),
     second,
     minimum: isSameSecond ? Math.min(clock.minimum, offset) : offset,
     minima
@@ -115,12 +120,15 @@ export const corrected = (at: number, ms: number, first: number): number => at +
 
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
-  const { end, lateness, span } = clock
+  const { end, lateness, span, usual } = clock
   const latest = at - clock.offset
   if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
   const earliest = Math.max(end, latest - lateness)
   const next = end + span
-  if (latest > end - span + SUPPRESSED_AFTER_MS) return between(earliest, latest + ROUNDING_MS)
+  if (latest > end - span + SUPPRESSED_AFTER_MS) {
+    const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))
+    return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS)
+  }
   if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest)
   if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next)
   return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)))
@@ -153,6 +161,10 @@ const SUPPRESSED_AFTER_MS = 60
 const LATENESS_DECAY = 0.997
 /** What is a little later than any frame was, was probably sent just before the next frame. */
 const JUST_BEFORE_MS = 4
+/** Without frames a moment is told no firmer than this where they have been late: the next frame may tell more. */
+const LOOSE_MS = 12
+/** A frame. */
+const USUAL_STEP_MS = 1
 /** A host's clock is rounded down. */
 const ROUNDING_MS = 1
 /** Of moments to each other: what messages are usually late. Against the timestamps to come it is about 100 ms. */

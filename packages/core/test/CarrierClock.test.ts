@@ -51,6 +51,18 @@ describe("CarrierClock.moment", () => {
     }
   })
 
+  it("then takes a message for as late as frames usually are: a stall tells nothing of what comes behind it", () => {
+    const stalled = frames(505, (n) => (n < 500 ? 0 : (505 - n) * 20))
+    const { at, uncertainty } = CarrierClock.moment(stalled, 5000 + 10_400)
+    assert.closeTo(at, 10_400, 6)
+    assert.isAtLeast(uncertainty, 11)
+    const rough = CarrierClock.moment(
+      frames(500, (n) => (n % 5) * 10),
+      5000 + 10_400
+    )
+    assert.closeTo(rough.at, 10_380, 6)
+  })
+
   it("holds both explanations until then: the frames ended, or the line stalls", () => {
     const { at, uncertainty } = CarrierClock.moment(frames(50), 5000 + 1100 + 36)
     assert.isAtMost(at - uncertainty, 1100)
