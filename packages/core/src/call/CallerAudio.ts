@@ -58,9 +58,9 @@ export const initial: CallerAudio = {
 }
 
 /** The same frame once more. */
-export const isRepeated = ({ aheadMs, expected }: CallerAudio, event: CarrierAudio): boolean => {
+export const isRepeated = ({ expected }: CallerAudio, event: CarrierAudio): boolean => {
   const length = event.bytes / Limits.bytesPerMs
-  return expected !== null && aheadMs === 0 && Math.abs(event.timestamp + length - expected) < length / 2
+  return expected !== null && Math.abs(event.timestamp + length - expected) < length / 2
 }
 
 /**

@@ -64,6 +64,14 @@ describe("Caller audio", () => {
     assert.deepStrictEqual(Scene.tags(scene.on({ ...event, timestamp: event.timestamp + 20 })), ["ForwardAudio"])
   })
 
+  it("that is repeated after media stopped in mid-speech is not said twice either", () => {
+    const scene = Scene.live()
+    Scene.speaks(scene)
+    const { at: _, ...event } = Scene.frame(0, scene.now() - 20)
+    assert.include(Scene.tags(scene.wait(800)), "ForwardSilence")
+    assert.deepStrictEqual(Scene.tags(scene.on(event)), ["Note"])
+  })
+
   it("of an old stream is ignored", () => {
     const scene = Scene.live()
     const { at: _, ...event } = Scene.frame(0, scene.now())
