@@ -30,6 +30,8 @@ const hangUpMs = 15_000
 const lateMs = 300
 const goodbyeMs = 15_000
 const deadLegMs = 65_000
+/** A call to which no stream has come yet may still hear its goodbye. */
+const streamMs = 61_000
 const readyMs = 10_000
 /** What may come late at the end of a goodbye. */
 const marginMs = 2_000
@@ -133,7 +135,8 @@ export const make = (on: Case, books: Books): Rule => {
       goodbyeAt = Number.POSITIVE_INFINITY
     }
     const begun = world.admittedAt() ?? 0
-    if (at - begun - plan.agent.maxCallMs > goodbyeMs && at - quietAt > goodbyeMs && !peers.isOver) {
+    const isAwaited = peers.streams.length === 0 && at - begun < streamMs
+    if (at - begun - plan.agent.maxCallMs > goodbyeMs && at - quietAt > goodbyeMs && !peers.isOver && !isAwaited) {
       found("within its length", at, `it lasts ${Math.round((at - begun) / 1_000)} s`)
     }
     if (peers.isStreaming() && at - carrierAt > deadLegMs) {
