@@ -266,5 +266,33 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "goodbye-cut-while-it-is-generated",
+    sentence: "A goodbye that takes longer than 10 s to generate is cut off while the caller hears it.",
+    seen: "seed GIX, call 353",
+    patches: [
+      {
+        file: "call/Ending.ts",
+        find: '  else if (ending.how === "hang up" && !Ledger.isEmpty(call.ledger, now(call))) extend(call)\n',
+        replace: ""
+      }
+    ],
+    where: [/end_call/],
+    by: ["goodbye is heard"]
+  },
+  {
+    id: "late-as-in-the-last-stall",
+    sentence:
+      "After the line had stalled, a mark that came where no frames are was taken for half as late as in the stall, so cuts were off.",
+    seen: "seed FIX, calls 327 and 2672",
+    patches: [
+      {
+        file: "CarrierClock.ts",
+        find: "    const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))\n",
+        replace: "    if (usual >= 0) return between(earliest, latest + ROUNDING_MS)\n    const bound = LOOSE_MS\n"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
   }
 ]

@@ -122,6 +122,11 @@ export const list: ReadonlyArray<KnownBug> = [
         file: "Playback.ts",
         find: "  playback.origin === null\n    ? playback.played",
         replace: "  limit >= 0\n    ? playback.played"
+      },
+      {
+        file: "Playback.ts",
+        find: "  return begun === Number.NEGATIVE_INFINITY\n    ? played",
+        replace: "  return limit >= 0\n    ? played"
       }
     ],
     by: ["believed is heard"]

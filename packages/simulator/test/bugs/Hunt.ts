@@ -36,7 +36,7 @@ export const hunt = async (bug: KnownBug, audio: Speech.Audio, calls?: number): 
   const again = calls === undefined ? null : foundIn(calls - 1)
   if (again !== null) return again
   for (let index = 0; index < most; index++) {
-    if (!mayShow(bug, plan(index))) continue
+    if (!mayShow(bug, index)) continue
     const found = foundIn(index)
     if (found !== null) return found
   }
@@ -44,7 +44,7 @@ export const hunt = async (bug: KnownBug, audio: Speech.Audio, calls?: number): 
 }
 
 const broken = (index: number, audio: Speech.Audio, machine?: World.Machine): ReadonlyArray<Invariants.Broken> =>
-  Simulation.run(plan(index), { audio, untilMs, ...(machine === undefined ? {} : { machine }) }).broken
+  Simulation.run(known(index).plan, { audio, untilMs, ...(machine === undefined ? {} : { machine }) }).broken
 
 /** Every other call has several faults. */
 export const plan = (index: number): Plan.Plan => ({
@@ -52,8 +52,17 @@ export const plan = (index: number): Plan.Plan => ({
   wire: "direct"
 })
 
-const mayShow = ({ where }: KnownBug, plan: Plan.Plan): boolean => {
-  if (where === undefined) return true
-  const text = JSON.stringify(plan)
-  return where.every((one) => one.test(text))
+const mayShow = ({ where }: KnownBug, index: number): boolean =>
+  where === undefined || where.every((one) => one.test(known(index).text))
+
+const plans = new Map<number, { readonly plan: Plan.Plan; readonly text: string }>()
+
+/** The calls are the same for every bug: each is drawn once. */
+const known = (index: number): { readonly plan: Plan.Plan; readonly text: string } => {
+  const before = plans.get(index)
+  if (before !== undefined) return before
+  const drawn = plan(index)
+  const now = { plan: drawn, text: JSON.stringify(drawn) }
+  plans.set(index, now)
+  return now
 }

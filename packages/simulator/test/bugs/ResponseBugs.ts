@@ -208,5 +208,19 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["no dead air", "turn answered"]
+  },
+  {
+    id: "failed-response-not-retried",
+    sentence: "When a response fails, the caller waits for an answer that does not come.",
+    seen: "pain 17: livekit#6205, openclaw#136847",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: '    case "retry": {\n      if (!isAwaited) return\n',
+        replace: '    case "retry": {\n      return\n'
+      }
+    ],
+    where: [/ResponseFailed/],
+    by: ["turn answered", "no dead air"]
   }
 ]
