@@ -40,6 +40,8 @@ export const make = (on: Case): Rule => {
   /** Cancellations that the model may have found nothing for: their `response.done` was on its way. */
   const cancelling = new Set<string>()
   let crossed = 0
+  /** Over since this step: a deadline that was due before its event may still have cancelled it. */
+  let justDone: string | null = null
   let blind = 0
   let refused = 0
   let errors = 0
@@ -84,6 +86,7 @@ export const make = (on: Case): Rule => {
 
   const done = (event: Extract<Event, { _tag: "ModelResponseDone" }>): void => {
     active.delete(event.response)
+    justDone = event.response
     if (requested !== null && event.request === requested.id) requested = null
     if (cancelling.delete(event.response) && event.reason !== "client_cancelled") crossed++
   }
@@ -139,6 +142,7 @@ export const make = (on: Case): Rule => {
   return {
     event: (event, at) => {
       order++
+      justDone = null
       switch (event._tag) {
         case "ModelSpeechStarted":
           // The model interrupts by itself: its response is to end like one that we cancelled.
@@ -167,6 +171,10 @@ export const make = (on: Case): Rule => {
         case "CancelResponse": {
           if (command.response === null) {
             blind++
+            return
+          }
+          if (command.response === justDone) {
+            crossed++
             return
           }
           cancelling.add(command.response)
