@@ -24,6 +24,8 @@ export interface Piece extends Key {
 }
 
 interface Sent extends Piece {
+  /** Base64: what is kept is plain data. */
+  readonly payload: string
   /** Of its first byte. */
   readonly position: number
 }
@@ -88,7 +90,7 @@ const of = (kept: Kept, stays: (piece: Sent) => boolean): Kept => {
   return { ...kept, pieces, bytes: pieces.reduce((bytes, piece) => bytes + piece.bytes, 0) }
 }
 
-const skip = (piece: Piece, bytes: number): Piece =>
+const skip = (piece: Omit<Sent, "position">, bytes: number): Piece =>
   bytes === 0
     ? piece
     : {

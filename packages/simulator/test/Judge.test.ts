@@ -709,7 +709,7 @@ describe("a pause to decide", () => {
       if (command._tag === "Clear") cleared = true
       if (!cleared || command._tag !== "PlayAudio" || command.bytes < 1_600) return [command]
       cleared = false
-      const payload = Payload.rest(command.payload, 800)
+      const payload = Payload.rest(Payload.toBase64(command.payload), 800)
       return [{ ...command, from: command.from + 800, bytes: command.bytes - 800, payload }]
     }
     finds(

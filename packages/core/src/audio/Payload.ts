@@ -14,9 +14,8 @@ export const byteLength = (payload: Payload): number =>
 
 export const toBase64 = (payload: Payload): string => (typeof payload === "string" ? payload : Base64.encode(payload))
 
-/** The bytes from `from` on, which is at most the length; text stays text. Empty stays empty. */
-export const rest = (payload: Payload, from: number): Payload => {
-  if (typeof payload !== "string") return payload.subarray(from)
-  const text = payload.slice(Math.floor(from / 3) * 4)
-  return from % 3 === 0 ? text : Base64.encode(Base64.decode(text).subarray(from % 3))
+/** Of base64 text the bytes from `from` on, which is at most the length. Empty stays empty. */
+export const rest = (text: string, from: number): string => {
+  const groups = text.slice(Math.floor(from / 3) * 4)
+  return from % 3 === 0 ? groups : Base64.encode(Base64.decode(groups).subarray(from % 3))
 }

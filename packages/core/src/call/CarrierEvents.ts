@@ -59,7 +59,7 @@ export const marked = (call: Draft, event: CarrierMarked): void => {
       underrun(call, echo.underrunMs)
       return Items.settleHeard(call)
     case "cut":
-      return call.pause === null ? Interruption.cutEchoed(call, echo.at) : Pause.echoed(call, echo.at)
+      return call.pause === null ? Interruption.cutEchoed(call, echo.at) : Pause.echoed(call, call.pause, echo.at)
     case "stale":
       return
   }

@@ -18,7 +18,7 @@ import type { Moment } from "../CarrierClock.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Items from "./Items.ts"
-import type { Draft } from "./State.ts"
+import type { Draft, Pause } from "./State.ts"
 import { count, note, now } from "./State.ts"
 
 export const begin = (call: Draft): void => {
@@ -34,10 +34,9 @@ export const begin = (call: Draft): void => {
 }
 
 /** The mark before the clear came back. */
-export const echoed = (call: Draft, when: Moment): void => {
-  if (call.pause === null) return
-  call.pause = { ...call.pause, silentAt: when.at }
-  if (call.pause.goesOn) resumeFrom(call, when)
+export const echoed = (call: Draft, pause: Pause, when: Moment): void => {
+  call.pause = { ...pause, silentAt: when.at }
+  if (pause.goesOn) resumeFrom(call, when)
 }
 
 /** A frame came: what came back before it has its place. */

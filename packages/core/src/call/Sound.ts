@@ -114,11 +114,8 @@ export const transcribed = (call: Draft, event: ModelTranscribed | ModelTranscri
   if (sound !== undefined) heard(call, sound, event._tag === "ModelTranscribed" ? event.text : null)
 }
 
-/** Nobody knows in time what was said. */
-export const undecided = (call: Draft): void => {
-  const sound = call.sounds.find((sound) => sound.due <= call.at)
-  if (sound !== undefined) heard(call, sound, null)
-}
+/** Nobody knows in time what was said: it was speech. */
+export const undecided = (call: Draft): void => speaks(call)
 
 /** A sound is made: pause. It is over: go on, unless it depends on words. */
 const pauseOrGoOn = (call: Draft): void => {
@@ -127,9 +124,7 @@ const pauseOrGoOn = (call: Draft): void => {
     return Ledger.isKept(call.ledger) ? Pause.begin(call) : cannotGoOn(call)
   }
   if (Verdict.isLoud(call)) return
-  const { is } = Verdict.of(call, true)
-  if (is === "speech") speaks(call)
-  if (is === "aside") goOn(call)
+  if (Verdict.of(call, true).is === "aside") goOn(call)
 }
 
 const mayPause = (call: Draft): boolean =>
@@ -176,9 +171,8 @@ const ignore = (call: Draft, sound: Sound, why: string): void => {
 }
 
 const forget = (call: Draft, item: string): void => {
-  const { session, status } = call.model
+  const { session } = call.model
   call.transcript = Transcript.aside(call.transcript, session, item)
-  if (status !== "ready") return
   call.out.push({ _tag: "DeleteItem", session, item })
   count(call, { deletions: call.sums.deletions + 1 })
 }

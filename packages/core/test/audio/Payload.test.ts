@@ -36,13 +36,12 @@ describe("Payload", () => {
     }
   })
 
-  it("is cut at any byte, as text and as bytes", () => {
+  it("is cut at any byte, as text", () => {
     for (const length of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) {
       const bytes = bytesOf(length)
       for (let from = 0; from <= length; from++) {
         const expected = bytes.slice(from)
         assert.strictEqual(Payload.rest(base64(bytes), from), base64(expected), `from ${from} of ${length}`)
-        assert.deepStrictEqual(Payload.rest(bytes, from), expected)
       }
     }
     assert.strictEqual(Payload.rest("", 160), "")

@@ -213,7 +213,7 @@ const vendor = (random: Random.Random): Fault =>
     [1, () => ({ _tag: "TranscriptionEmpty" })],
     [2, () => ({ _tag: "TranscriptionFailed" })],
     [2, () => ({ _tag: "TranscriptionLate", ms: spread(random, 900, 12_000) })],
-    [1, () => ({ _tag: "TranscriptionLong", chars: spread(random, 1_000, 20_000) })],
+    [2, () => ({ _tag: "TranscriptionLong", chars: spread(random, 1_000, 20_000) })],
     [2, () => ({ _tag: "TranscriptionMissing" })],
     [1, () => ({ _tag: "UpdateLate", ms: spread(random, 200, 4_000) })]
   ])()
