@@ -362,7 +362,8 @@ export const make = (on: Case): Books => {
       if (isWhole === undefined) found("truncated within", at, `${command.item} is truncated, and is not being said`)
       return
     }
-    one.toldAt = at
+    // What is told again as it was, was known when it was told first.
+    if (one.toldMs !== command.audioEndMs || one.toldAt < one.clearGivenAt) one.toldAt = at
     one.toldMs = command.audioEndMs
     if (!Number.isInteger(command.audioEndMs) || command.audioEndMs < 0) {
       found("truncated within", at, `${named(one)} is truncated to ${command.audioEndMs} ms`)
