@@ -294,5 +294,18 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "repeated-media-behind-a-stop",
+    sentence: "A media message that is repeated after media had stopped in mid-speech is heard twice by the model.",
+    seen: "seed GIX, call 748",
+    patches: [
+      {
+        file: "call/CarrierEvents.ts",
+        find: "  if (CallerAudio.isRepeated(call.caller, event)) return",
+        replace: "  if (call.caller.aheadMs === 0 && CallerAudio.isRepeated(call.caller, event)) return"
+      }
+    ],
+    by: ["caller heard once"]
   }
 ]
