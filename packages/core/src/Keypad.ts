@@ -28,11 +28,8 @@ export const press = (keypad: Keypad, digit: string, at: Millis): readonly [Keyp
   return digits.length >= maxDigits ? [initial, digits] : [{ digits, at }, null]
 }
 
-/** The entry that is complete because no key came for 2 s. */
-export const due = (keypad: Keypad, at: Millis): readonly [Keypad, string | null] => {
-  const deadline = nextDeadline(keypad)
-  return deadline !== null && at >= deadline ? [initial, keypad.digits] : [keypad, null]
-}
+/** At the deadline: the entry that is complete because no key came for 2 s. */
+export const due = ({ digits }: Keypad): readonly [Keypad, string] => [initial, digits]
 
 export const nextDeadline = (keypad: Keypad): Millis | null => (keypad.digits === "" ? null : keypad.at + pauseMs)
 

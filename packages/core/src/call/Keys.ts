@@ -19,9 +19,9 @@ export const pressed = (call: Draft, event: CarrierKeyed): void => {
 
 /** No key for a while: the entry is complete. */
 export const due = (call: Draft): void => {
-  const [keypad, digits] = Keypad.due(call.keypad, call.at)
+  const [keypad, digits] = Keypad.due(call.keypad)
   call.keypad = keypad
-  if (digits !== null) entered(call, digits)
+  entered(call, digits)
 }
 
 /** A model listens: what was keyed before is told. */

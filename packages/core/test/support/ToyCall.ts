@@ -109,7 +109,9 @@ export const machine: Machine<State> = {
         return [{ ...state, keypad }, told(entry)]
       }
       case "TimeAdvanced": {
-        const [keypad, entry] = Keypad.due(state.keypad, event.at)
+        const deadline = Keypad.nextDeadline(state.keypad)
+        if (deadline === null || event.at < deadline) return [state, []]
+        const [keypad, entry] = Keypad.due(state.keypad)
         return [{ ...state, keypad }, told(entry)]
       }
       case "ModelErred":

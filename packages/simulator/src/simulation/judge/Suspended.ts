@@ -38,6 +38,8 @@ const everything: List = (Object.keys(rules) as Array<Invariant>).filter((name) 
 const byModel: { readonly [tag in Fault.Tag]?: List } = {
   // Its audio is not mu-law at 8 bytes a ms any more, or its items are two at once.
   FormatChanged: everything,
+  // A copy may tell of an item, or of its end, what is not true.
+  Garbled: [...conversation, "truncated within", "texts shrink"],
   ItemIdRepeated: everything,
   // `previous_item_id` is all that anybody knows of the order.
   PreviousItem: ["settled once"]
