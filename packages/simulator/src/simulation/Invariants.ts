@@ -102,7 +102,7 @@ export const rules = {
   ),
   "no dead air": rule(
     "Who waits for the agent is not left in silence without a reason in the recording.",
-    "12 s, more only while a function runs: the longest that a model may be silent before it is given up, and retried"
+    "12 s, 6 s after a failure that passes, more only while a function runs: the longest that a model may be silent before it is given up, and retried"
   ),
   "greets once": rule("The agent greets once, and not after it has spoken."),
   "retries are few": rule(

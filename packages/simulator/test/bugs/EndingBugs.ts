@@ -26,6 +26,11 @@ export const list: ReadonlyArray<KnownBug> = [
         file: "call/Ending.ts",
         find: "  call.ending = { ...call.ending, due: Math.max(call.ending.due, heardBy) }\n",
         replace: "  call.ending = { ...call.ending, due: Math.min(heardBy, call.at + 2_000) }\n"
+      },
+      {
+        file: "call/Ending.ts",
+        find: '  else if (ending.how === "hang up" && !Ledger.isEmpty(call.ledger, now(call))) extend(call)\n',
+        replace: ""
       }
     ],
     where: [/end_call/],

@@ -20,7 +20,7 @@ export const most = 2_000
 const seed = "known bugs"
 
 /** Of longer calls only the beginning is looked at: what takes longer to show is the campaign's to find. */
-export const untilMs = 5 * 60_000
+const untilMs = 5 * 60_000
 
 /**
  * Null where the bug was in none of the calls, or nobody noticed. `calls`, of an earlier hunt: the last of so many is

@@ -20,12 +20,12 @@ export interface Patch {
   readonly replace: string
 }
 
-export type Sources = ReadonlyMap<string, string>
+type Sources = ReadonlyMap<string, string>
 
 const folder = fileURLToPath(new URL("../../../core/src/", import.meta.url))
 
 /** The core's modules by their path. */
-export const sources = (): Sources =>
+const sources = (): Sources =>
   new Map(
     readdirSync(folder, { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))

@@ -44,6 +44,8 @@ const slack = 100
 
 /** The caller waits, without a reason in the recording. */
 export const deadAir = 12_000
+/** After a failure that passes, another attempt is made. */
+export const retry = 6_000
 /** A turn is answered. */
 export const answer = 20_000
 /** While nobody speaks and nothing is done about it, a turn waits: less than two deadlines of an answer. */

@@ -66,7 +66,8 @@ export const make = (on: Case, books: Books): Rule => {
     }
     if (isUnderWay() || speaking || books.heardUntil() > busyAt) busyAt = Math.max(busyAt, at)
     if (owed !== null && books.startedAt() > owed.since) heard(books.startedAt())
-    if (owed !== null && at - busyAt > Bounds.deadAir && world.carrier.inPlay(at) === undefined) {
+    const most = isPassing ? Bounds.retry : Bounds.deadAir
+    if (owed !== null && at - busyAt > most && world.carrier.inPlay(at) === undefined) {
       found("no dead air", at, `${Math.round((at - owed.since) / 100) / 10} s of silence: the ${owed.to} never came`)
       owed = null
     }
@@ -113,6 +114,7 @@ export const make = (on: Case, books: Books): Rule => {
           return begin(at)
         case "ModelSpeechStarted":
           speaking = true
+          isPassing = false
           onset = at
           owed = null
           greeted = true
@@ -126,6 +128,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "ModelResponseCreated":
           if (!event.inConversation) return
           asked = false
+          isPassing = false
           active.clear()
           active.add(event.response)
           wordless.add(event.response)
@@ -153,6 +156,7 @@ export const make = (on: Case, books: Books): Rule => {
     command: (command: Command, at) => {
       switch (command._tag) {
         case "CreateResponse":
+          isPassing = false
           asked = true
           busyAt = at
           return
