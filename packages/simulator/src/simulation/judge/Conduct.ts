@@ -75,7 +75,8 @@ export const make = (on: Case, books: Books): Rule => {
     } else if (event.status !== "incomplete") {
       requests = 0
       failed = 0
-      failures = 0
+      // A response that hung is cancelled in the end: that is no success.
+      if (event.status === "completed") failures = 0
     }
   }
 
