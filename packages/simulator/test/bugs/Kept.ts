@@ -33,7 +33,7 @@ export const hunted = async (bug: KnownBug, audio: Speech.Audio): Promise<boolea
 }
 
 /** Makes a call that shows the bug as small as it gets, and keeps it. False where it does not show it. */
-export const keep = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<boolean> => {
+const keep = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<boolean> => {
   const machine = await PatchedCore.load(bug.patches)
   const found = brokenBy(bug, plan, audio, machine)
   if (found === undefined) return false
