@@ -512,9 +512,10 @@ describe("Calls", () => {
           at,
           0
         )
+      let chunk = 0
       const frames = (count: number) => {
-        for (let chunk = 1; chunk <= count; chunk++) {
-          media(chunk)
+        for (const last = chunk + count; chunk < last; ) {
+          media(++chunk)
           fromModel(delta)
         }
       }

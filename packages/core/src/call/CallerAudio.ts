@@ -60,7 +60,7 @@ export const initial: CallerAudio = {
 /** The same frame once more. */
 export const isRepeated = ({ expected }: CallerAudio, event: CarrierAudio): boolean => {
   const length = event.bytes / Limits.bytesPerMs
-  return expected !== null && Math.abs(event.timestamp + length - expected) < length / 2
+  return expected !== null && Math.abs(event.timestamp + length - expected) < Limits.gapMs / 2
 }
 
 /**

@@ -171,8 +171,9 @@ const ignore = (call: Draft, sound: Sound, why: string): void => {
 }
 
 const forget = (call: Draft, item: string): void => {
-  const { session } = call.model
+  const { session, status } = call.model
   call.transcript = Transcript.aside(call.transcript, session, item)
+  if (status !== "ready") return
   call.out.push({ _tag: "DeleteItem", session, item })
   count(call, { deletions: call.sums.deletions + 1 })
 }

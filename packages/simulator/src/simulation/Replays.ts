@@ -24,7 +24,7 @@ export interface Replays {
 }
 
 /** Of calls; the others are not replayed, and long ones never with their audio. */
-const share = 1 / 8
+const share = 1 / 4
 const withAudio = 1 / 8
 
 /** Of recordings. */
