@@ -8,15 +8,12 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
-import * as Bounds from "./Bounds.ts"
 import type { Case } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
 import type { Rule } from "./Rule.ts"
+import * as Tolerance from "./Tolerance.ts"
 
 const bytesPerMs = 8
-
-/** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
-const rounding = 5
 
 /** What the agent may repeat or lose when it goes on after a pause. */
 const resumeMs = 25
@@ -33,7 +30,7 @@ const silentMs = 60
 type SettledTurn = Extract<Extract<Command, { _tag: "Settled" }>["turn"], { speaker: "agent" }>
 
 /** One audio content of an item. Bytes, except where Ms is said; times in ms, -Infinity where it never happened. */
-export interface Spoken {
+export interface Spoken extends Tolerance.Cut {
   readonly session: number
   readonly item: string
   readonly contentIndex: number
@@ -48,14 +45,6 @@ export interface Spoken {
   pending: number
   /** The byte that the ear hears next. */
   heard: number
-  heardAt: number
-  clearedAt: number
-  clearGivenAt: number
-  /** The mark before that clear. */
-  probe: string
-  /** The shortest way to the carrier that had been measured then, ms; Infinity: none. */
-  fastest: number
-  toldAt: number
   /** What the model was told to be heard, ms; 0 where it was told to forget it. */
   toldMs: number
   /** A clear was given, and the agent has not gone on since. */
@@ -93,7 +82,7 @@ export const make = (on: Case): Books => {
   const { bounds, found, measures, peers, plan, world } = on
   const { carrier } = world
   /** Where the line ends in the middle, the last that is known is a round trip old. */
-  const atTheEnd = bounds.frame + rounding + bounds.fromCarrier.most + bounds.toCarrier.most
+  const atTheEnd = bounds.frame + Tolerance.rounding + bounds.fromCarrier.most + bounds.toCarrier.most
   const mayResume = plan.agent.pauseToDecide
   const echoes = Echoes.make(carrier, bounds)
   const open: Array<Spoken> = []
@@ -115,7 +104,8 @@ export const make = (on: Case): Books => {
   let clearedBelow = 0
   let nextLook = 0
   /** When the ear heard the agent without a pause, the latest. */
-  const stretches: Array<{ readonly from: number; to: number }> = []
+  const stretches: Array<Tolerance.Stretch> = []
+  const tolerance = Tolerance.make(bounds, echoes, stretches)
   let heardUntil = Number.NEGATIVE_INFINITY
   let startedAt = Number.NEGATIVE_INFINITY
   let firstAt = Number.POSITIVE_INFINITY
@@ -313,7 +303,7 @@ export const make = (on: Case): Books => {
   const resumed = ({ givenAt, spoken: one }: Piece, at: number, errorMs: number): void => {
     measures.resumeErrors.push(errorMs)
     measures.resumes++
-    if (Math.abs(errorMs) > resumeMs + unknownOf(one, givenAt)) {
+    if (Math.abs(errorMs) > resumeMs + tolerance.unknownOf(one, givenAt)) {
       found("heard in order", at, `${named(one)} goes on ${Math.round(errorMs)} ms from where it stopped`)
     }
   }
@@ -381,49 +371,7 @@ export const make = (on: Case): Books => {
   const isLeft = (one: Spoken): boolean =>
     one.isCut &&
     one.toldAt === Number.NEGATIVE_INFINITY &&
-    (one.received - one.heard) / bytesPerMs > toleranceOf(one, one.clearGivenAt + Bounds.echo)
-
-  /** How exactly anybody could know where the ear stopped; `usedAt`: by when. */
-  const toleranceOf = (one: Spoken, usedAt = one.toldAt): number => bounds.frame + rounding + unknownOf(one, usedAt)
-
-  /** The model was told before the echo of the clear came. */
-  const isEstimated = (one: Spoken): boolean =>
-    one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
-
-  /** When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. */
-  const ofEstimate = (one: Spoken, cameAt: number): number => {
-    const took = cameAt - one.clearGivenAt
-    const late = took - bounds.toCarrier.least
-    const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
-    return Math.max(bounds.toCarrier.jitter, late, early) + bounds.fromCarrier.jitter
-  }
-
-  /** What no party could know of where the ear stopped, ms. */
-  const unknownOf = (one: Spoken, usedAt = one.toldAt): number => {
-    if (one.clearedAt === Number.NEGATIVE_INFINITY) return unknownOfWhole(one, usedAt)
-    const cut = echoes.last(true, one.clearedAt)
-    const anchor = echoes.last(false, one.clearedAt)
-    const late = cut === undefined || cut.arrivedAt > usedAt
-    const ofCut =
-      cut === undefined || late ? ofEstimate(one, one.clearedAt) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
-    if (anchor === undefined) return ofCut + bounds.echoesLate
-    // A carrier that plays in pieces echoes a mark at the end of the piece.
-    return ofCut + anchor.unknown + behind(anchor.at, one.clearedAt) + bounds.quantum + bounds.echoesLate
-  }
-
-  /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
-  const unknownOfWhole = (one: Spoken, usedAt: number): number => {
-    const probe = echoes.named(one.probe)
-    const anchor = (echoes.last(false, one.heardAt - 1)?.unknown ?? 0) + bounds.echoesLate
-    return anchor + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at))
-  }
-
-  /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
-  const behind = (anchorAt: number, clearedAt: number): number => {
-    const stretch = stretches.findLast(({ from }) => from <= clearedAt)
-    const beganAt = stretch === undefined || stretch.to < anchorAt - 1 ? clearedAt : stretch.from
-    return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
-  }
+    (one.received - one.heard) / bytesPerMs > tolerance.atEcho(one)
 
   const lastChange = (one: Spoken): number =>
     Math.max(one.receivedAt, one.sentAt, one.heardAt, one.clearedAt, one.doneAt, peers.streams.at(-1)?.startedAt ?? 0)
@@ -461,7 +409,7 @@ export const make = (on: Case): Books => {
     const believedMs = audio.isDeleted ? 0 : (keptMs ?? generatedMs)
     const isTold = audio.isDeleted || keptMs !== null
     const isCut = one.clearedAt > Number.NEGATIVE_INFINITY
-    const tolerance = toleranceOf(one)
+    const allowed = tolerance.of(one)
     const off = Math.abs(believedMs - heardMs)
     if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
     if (heardMs === 0 && !isTold && generatedMs > 0) {
@@ -470,24 +418,24 @@ export const make = (on: Case): Books => {
         at,
         `nothing of ${named(one)} was heard, and the model believes ${believedMs} ms of it`
       )
-    } else if (isTold || isCut ? off > tolerance : off > 0) {
+    } else if (isTold || isCut ? off > allowed : off > 0) {
       found(
         "believed is heard",
         at,
         `the caller heard ${heardMs} of ${generatedMs} ms of ${named(one)}, the model believes ${believedMs} ms ` +
-          `(${Math.round(tolerance)} ms are allowed${isEstimated(one) ? ", by an estimate" : ""})`
+          `(${Math.round(allowed)} ms are allowed${tolerance.isEstimated(one) ? ", by an estimate" : ""})`
       )
     }
-    const wholeBy = one.heardAt + tolerance + bounds.fromCarrier.most + bounds.settle
+    const wholeBy = one.heardAt + allowed + bounds.fromCarrier.most + bounds.settle
     if (isTold && !isCut && heardMs === generatedMs && one.toldAt > wholeBy) {
       found("whole is left alone", at, `${named(one)} was heard to its end and then cut to ${believedMs} ms`)
     }
-    if (one.settled !== null) settled(one, one.settled, one.heard, tolerance, at)
+    if (one.settled !== null) settled(one, one.settled, one.heard, allowed, at)
   }
 
-  const settled = (one: Spoken, turn: SettledTurn, heard: number, tolerance: number, at: number): void => {
+  const settled = (one: Spoken, turn: SettledTurn, heard: number, allowed: number, at: number): void => {
     const heardMs = heard / bytesPerMs
-    if (Math.abs(turn.heardMs - heardMs) > tolerance) {
+    if (Math.abs(turn.heardMs - heardMs) > allowed) {
       found(
         "settled is heard",
         at,
@@ -580,7 +528,8 @@ export const make = (on: Case): Books => {
       read()
       look(Math.min(at, endOf(on)))
       for (const one of open) {
-        if (one.settled !== null) settled(one, one.settled, one.heardWhenSettled, atTheEnd + unknownOf(one), at)
+        if (one.settled !== null)
+          settled(one, one.settled, one.heardWhenSettled, atTheEnd + tolerance.unknownOf(one), at)
       }
     }
   }
