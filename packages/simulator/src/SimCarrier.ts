@@ -33,17 +33,7 @@ import * as CarrierStream from "./CarrierStream.ts"
 import * as CarrierTwiml from "./CarrierTwiml.ts"
 import type { Random } from "./Random.ts"
 
-export type {
-  Ear,
-  EndReason,
-  Input,
-  Output,
-  Params,
-  SentFrame,
-  Trace,
-  UnsentFrame,
-  Warning
-} from "./CarrierProtocol.ts"
+export type * from "./CarrierProtocol.ts"
 
 export interface Options {
   readonly webhookUrl: string

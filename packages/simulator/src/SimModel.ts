@@ -459,7 +459,7 @@ export const make = (options: Options): SimModel => {
 
   const onDone = (response: Response.Response, audioMs: number) => {
     trace({ _tag: "ResponseDone", responseId: response.id, audioMs })
-    if (choices.rateLimits) emit({ type: "rate_limits.updated", rate_limits: rateLimits(begun) })
+    if (choices.rateLimits) emit({ type: "rate_limits.updated", rate_limits: Usage.rateLimits(begun) })
     beside.delete(response.id)
     if (slot !== response) return
     slot = undefined
@@ -606,8 +606,3 @@ const REFUSALS: { readonly [refusal in Refusal]: string } = {
   invalid_api_key: "Incorrect API key provided.",
   invalid_intent: "The intent is not supported."
 }
-
-const rateLimits = (used: number) => [
-  { name: "requests" as const, limit: 5000, remaining: Math.max(0, 5000 - used), reset_seconds: 0.012 * used },
-  { name: "tokens" as const, limit: 2_000_000, remaining: Math.max(0, 2_000_000 - 800 * used), reset_seconds: 0.06 }
-]

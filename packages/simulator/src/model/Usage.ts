@@ -63,3 +63,9 @@ export const of = (input: InputTokens, output: ReadonlyArray<Conversation.Item>)
     output_token_details: { text_tokens: text, audio_tokens: audio }
   }
 }
+
+/** What is left for the minute, after `used` responses. */
+export const rateLimits = (used: number) => [
+  { name: "requests" as const, limit: 5000, remaining: Math.max(0, 5000 - used), reset_seconds: 0.012 * used },
+  { name: "tokens" as const, limit: 2_000_000, remaining: Math.max(0, 2_000_000 - 800 * used), reset_seconds: 0.06 }
+]
