@@ -1,6 +1,7 @@
 export * as CallDriver from "./CallDriver.ts"
 export * as CallObserver from "./CallObserver.ts"
 export * as Calls from "./Calls.ts"
+export * as CallTraces from "./CallTraces.ts"
 export * as AgentFile from "./config/AgentFile.ts"
 export * as AppConfig from "./config/AppConfig.ts"
 export * as Problem from "./config/Problem.ts"
