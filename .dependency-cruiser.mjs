@@ -1,5 +1,5 @@
 /**
- * Who may import whom (docs/design.md "Shape"): core <- adapters, core <- simulator, all of them <- server.
+ * Who may import whom (docs/design.md "Shape"): core <- adapters, core <- simulator, all of them and api <- server.
  *
  * Packages resolve to their sources, by the export condition `@offhook/source`, so that every rule is about files.
  */
@@ -36,6 +36,13 @@ export default {
       severity: "error",
       from: { path: src("core") },
       to: { pathNot: src("core") }
+    },
+    {
+      name: "api-is-the-contract-alone",
+      comment: "Clients take it without the server: Effect's HttpApi, and nothing else.",
+      severity: "error",
+      from: { path: src("api") },
+      to: { pathNot: `${src("api")}|(^|/)node_modules/(effect|@effect/platform)/` }
     },
     {
       name: "adapters-know-core",

@@ -47,6 +47,7 @@ const alone = (one: ReturnType<typeof project>) => ({
 export default defineWorkspace([
   project("core"),
   coreOnTheEdge,
+  project("api"),
   project("adapters"),
   project("simulator"),
   alone(project("server")),

@@ -36,6 +36,8 @@ export interface CallDriver {
   readonly dispatch: (event: Event) => void
   /** Carries out the call's first commands; once. */
   readonly start: () => void
+  /** What the call is doing now. */
+  readonly view: () => Call.View
 }
 
 /** A call that begins now; the end of the scope stops its timer. */
@@ -118,6 +120,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
         fail(cause)
       }
       drain()
-    }
+    },
+    view: () => Call.view(state, now())
   }
 })

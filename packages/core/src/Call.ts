@@ -35,6 +35,7 @@ import type { Event, Millis } from "./Event.ts"
 import * as ModelFault from "./ModelFault.ts"
 
 export type { State } from "./call/State.ts"
+export { type View, view } from "./call/View.ts"
 
 export type Step = readonly [State, ReadonlyArray<Command>]
 

@@ -1,0 +1,6 @@
+export * from "./Api.ts"
+export * from "./Authorization.ts"
+export * from "./Calls.ts"
+export * from "./Health.ts"
+export * as Problem from "./Problem.ts"
+export * from "./Server.ts"
