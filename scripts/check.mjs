@@ -5,7 +5,8 @@ const checks = [
   { name: "types", args: [bin.tsc, "-b"] },
   { name: "lint and format", args: [bin.biome, "check", "--error-on-warnings", "--max-diagnostics=none"] },
   { name: "boundaries", args: [bin.depcruise, "--config", ".dependency-cruiser.mjs", "packages", "examples"] },
-  { name: "unused", args: [bin.knip] }
+  { name: "unused", args: [bin.knip] },
+  { name: "dependencies and licences", args: ["scripts/dependencies.mjs"] }
 ]
 
 const installed = await install()

@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { installed } from "./dependencies.mjs"
 import { build, install, root, sequence } from "./workspace.mjs"
 
 /** @typedef {{ readonly name: string, readonly default: string | null, readonly meaning: string }} Field */
@@ -18,6 +19,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
  * @property {Readonly<Record<string, { readonly sentence: string, readonly tolerance: string | null, readonly isSafety: boolean }>>} invariants Invariants.rules
+ * @property {ReadonlyArray<import("./dependencies.mjs").Installed>} installed what production has
  * @property {(path: string) => string} read a file of the repository
  * @property {(folder: string) => ReadonlyArray<string>} list names of the files in a folder of the repository
  */
@@ -25,6 +27,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
 export const documents = [
   "README.md",
   "docs/ARCHITECTURE.md",
+  "docs/DEPENDENCIES.md",
   "docs/RECORDING.md",
   "docs/SIMULATION.md",
   "docs/decisions/README.md"
@@ -59,6 +62,8 @@ const made = (name, sources) => {
       return invariants(sources.invariants)
     case "decisions":
       return decisions(sources)
+    case "licences":
+      return licences(sources.installed)
     case "quote":
       return quote(path ?? "", sources.read)
     default:
@@ -192,6 +197,15 @@ const decisions = ({ list, read }) =>
     })
     .join("\n")
 
+/** @param {Sources["installed"]} installed */
+const licences = (installed) =>
+  table(
+    ["package", "licence"],
+    installed
+      .filter(({ onThisPlatformOnly }) => !onThisPlatformOnly)
+      .map(({ licence, name }) => [`\`${name}\``, licence])
+  )
+
 /** @param {number | undefined} value */
 const ms = (value) => {
   if (value === undefined) throw new Error("a limit that scripts/docs.mjs names is gone")
@@ -244,6 +258,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
     invariants: (await built("simulator/dist/index.js")).Invariants.rules,
+    installed: installed(),
     read,
     list
   }

@@ -39,12 +39,14 @@ const anchors = (text: string): ReadonlyArray<string> =>
 describe("what is made from the code", () => {
   it("is up to date: `npm run docs` would change nothing", async () => {
     const docs = await import(new URL("../../../scripts/docs.mjs", import.meta.url).href)
+    const { installed } = await import(new URL("../../../scripts/dependencies.mjs", import.meta.url).href)
     const sources = {
       fields: AppConfig.fields,
       agentSchema: AgentFile.jsonSchema,
       deadlines: Deadlines.table,
       limits: Limits,
       invariants: Invariants.rules,
+      installed: installed(),
       read,
       list: (folder: string) => readdirSync(join(root, folder))
     }
