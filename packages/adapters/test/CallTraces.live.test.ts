@@ -1,0 +1,110 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as CallTraces from "../src/CallTraces.ts"
+import * as Collector from "./support/Collector.ts"
+import * as Kept from "./support/Kept.ts"
+
+const BEGAN = Date.UTC(2026, 0, 2, 3, 4, 5)
+
+/** What a collector has when the layer is gone: nothing waits for the exporter's interval. */
+const traced = (names: ReadonlyArray<string>, status = 200) =>
+  Effect.gen(function* () {
+    const collector = yield* Effect.acquireRelease(
+      Effect.promise(() => Collector.start(status)),
+      ({ close }) => Effect.promise(close)
+    )
+    const layer = CallTraces.CallTraces.layer({
+      url: `${collector.url}/v1/traces`,
+      headers: { "x-api-key": Redacted.make("collector-secret") },
+      serviceName: "offhook-test",
+      serviceVersion: "1.2.3"
+    }).pipe(Layer.provide(NodeHttpClient.layer))
+    const calls = yield* Effect.gen(function* () {
+      const tracer = yield* CallTraces.CallTraces
+      assert(tracer !== null)
+      return names.map((name) => {
+        const callSid = `CA${name}`
+        const watcher = CallTraces.watch(tracer, { callSid, model: "gpt-realtime", began: BEGAN })
+        return { callSid, ...Kept.play(name, watcher) }
+      })
+    }).pipe(Effect.provide(layer), Effect.scoped)
+    return { ...collector, summaries: calls.map(({ summary }) => summary) }
+  })
+
+describe("traces of calls", () => {
+  it.scopedLive("a call is one trace: a span for it, one for each turn, one for each tool, none else", () =>
+    Effect.gen(function* () {
+      const { headers, resources, spans, summaries } = yield* traced(["tools-several-at-once.jsonl"])
+      const [summary] = summaries
+      const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined)
+      assert.deepStrictEqual(
+        roots.map(({ name, kind, status }) => ({ name, kind, status })),
+        [{ name: "call", kind: 2, status: 1 }]
+      )
+      const [root] = roots
+      assert(root !== undefined && summary !== undefined)
+      assert.strictEqual(root.start, BEGAN)
+      assert.strictEqual(root.end, BEGAN + summary.durationMs)
+      assert.deepInclude(root.attributes, {
+        "offhook.call.sid": "CAtools-several-at-once.jsonl",
+        "offhook.call.outcome": summary.outcome,
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-realtime",
+        "gen_ai.usage.output_tokens": summary.usage.outputText + summary.usage.outputAudio
+      })
+      for (const span of spans) {
+        assert.strictEqual(span.traceId, root.traceId)
+        if (span !== root) assert.strictEqual(span.parentSpanId, root.spanId)
+        assert.isTrue(span.start >= root.start && span.end <= root.end, span.name)
+      }
+      const counted = (name: string) => spans.filter((span) => span.name.startsWith(name)).length
+      assert.strictEqual(counted("turn caller"), summary.turns.caller)
+      assert.strictEqual(counted("turn agent"), summary.turns.agent)
+      assert.strictEqual(counted("execute_tool "), summary.toolCalls)
+      assert.isAtLeast(summary.toolCalls, 2)
+      assert.strictEqual(spans.length, 1 + summary.turns.caller + summary.turns.agent + summary.toolCalls)
+      const tool = spans.find(({ name }) => name.startsWith("execute_tool "))
+      assert.include(tool?.attributes, { "gen_ai.operation.name": "execute_tool" })
+      assert.strictEqual(`execute_tool ${tool?.attributes["gen_ai.tool.name"]}`, tool?.name)
+
+      assert.include(resources[0], { "service.name": "offhook-test", "service.version": "1.2.3" })
+      assert.strictEqual(headers[0]?.["x-api-key"], "collector-secret")
+    })
+  )
+
+  it.scopedLive("a call that broke is an error, with why", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* traced(["model-lost.jsonl"])
+      const root = spans.find(({ name }) => name === "call")
+      assert.strictEqual(root?.status, 2)
+      assert.strictEqual(root?.attributes["error.type"], "model lost")
+    })
+  )
+
+  it.scopedLive("no word and no number of any kept call is in a span, and no secret", () =>
+    Effect.gen(function* () {
+      const { bodies, spans, summaries } = yield* traced(Kept.names)
+      assert.strictEqual(spans.filter(({ name }) => name === "call").length, Kept.names.length)
+      assert.strictEqual(
+        spans.length,
+        spans.filter(({ name }) => /^(call|turn (agent|caller)|execute_tool \w+)$/.test(name)).length
+      )
+      const turns = summaries.reduce((sum, summary) => sum + summary.turns.caller + summary.turns.agent, 0)
+      assert.strictEqual(spans.filter(({ name }) => name.startsWith("turn ")).length, turns)
+      for (const body of bodies) {
+        assert.notMatch(body, /\+\d{7,}|collector-secret|[A-Za-z0-9+/]{120,}/)
+        assert.notMatch(body, /"stringValue":"[^"]* [^"]* [^"]* [^"]*"/)
+      }
+    })
+  )
+
+  it.scopedLive("a collector that refuses harms nothing", () =>
+    Effect.gen(function* () {
+      const { bodies } = yield* traced(["agent-waits.jsonl"], 400)
+      assert.isAtLeast(bodies.length, 1)
+    })
+  )
+})
