@@ -1,19 +1,18 @@
 /**
  * The calls of this server: each begins with its webhook (the model connects at once, while the carrier is on its way)
- * or, where no Twilio token is configured, with its stream.
+ * or with its stream: where another process admitted it, or where no Twilio token is configured.
  *
  * A call's scope owns everything the call holds: recording, timer, tools, both sockets. It is closed once, when the
  * machine says `Ended` or cannot go on, and the call counts as live until all of it is released.
  *
  * 1. One live call a CallSid: a repeated webhook gets the same token and starts nothing.
- * 2. A stream token is random, is compared in constant time and is used up by the first stream that brings it. Where
- *    a Twilio token is configured only an admitted call with its token may begin a stream.
- * 3. After `close` no call begins; those that are live go on until they end or `endAll` asks them to.
+ * 2. A stream token is used up by the first stream that brings it (twilio/StreamToken.ts). Where only admitted calls are
+ *    taken, a stream without the token of its call begins nothing and joins nothing.
+ * 3. After `close` no call begins, nor while `maxCalls` are live; those that are live go on until they end or `endAll`
+ *    asks them to.
  */
 
-import { Buffer } from "node:buffer"
-import { randomBytes, timingSafeEqual } from "node:crypto"
-import { type Agent, type Command, Prices, Twilio } from "@offhook/core"
+import { type Agent, type Command, Prices, type Turn, Twilio } from "@offhook/core"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -25,12 +24,18 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as CallDriver from "./CallDriver.ts"
-import { CallObserver } from "./CallObserver.ts"
+import * as CallMetrics from "./CallMetrics.ts"
+import * as CallObserver from "./CallObserver.ts"
+import * as CallTraces from "./CallTraces.ts"
 import { type Problem, StartupProblems } from "./config/Problem.ts"
+import { Metrics } from "./Metrics.ts"
 import type * as Wire from "./net/Wire.ts"
 import * as ModelSocket from "./openai/ModelSocket.ts"
+import type * as Refusal from "./Refusal.ts"
 import * as RecordingSink from "./recording/RecordingSink.ts"
 import * as Tools from "./Tools.ts"
+import * as Accounts from "./twilio/Accounts.ts"
+import * as StreamToken from "./twilio/StreamToken.ts"
 import { TwilioRest } from "./twilio/TwilioRest.ts"
 import * as Webhook from "./twilio/Webhook.ts"
 
@@ -39,22 +44,37 @@ export interface Options {
   readonly prices?: Prices.PriceTable
   /** Only calls that a webhook admitted may begin a stream: true where a Twilio token is configured. */
   readonly admittedOnly: boolean
+  /** Whose auth tokens sign stream tokens; without any, this process's own secret does. */
+  readonly accounts?: Accounts.Accounts
+  /** Calls that may be live at once. */
+  readonly maxCalls?: number
 }
 
-/** What the webhook is answered. */
-export type Admission = { readonly _tag: "Admitted"; readonly token: string } | { readonly _tag: "Closed" }
+/** Enough for a small installation, few enough for the first limits of a new OpenAI account. */
+export const MAX_CALLS = 100
 
-/** What a stream's `start` is answered. `reason` holds nothing of the request. */
+/** What the webhook is answered. */
+export type Admission =
+  | { readonly _tag: "Admitted"; readonly token: string }
+  | { readonly _tag: "Refused"; readonly reason: Extract<Refusal.Reason, "call_closed" | "call_limit"> }
+
+type StreamReason = Extract<Refusal.Reason, `stream_${string}`>
+
+/** What a stream's `start` is answered. */
 export type Claim =
   | { readonly _tag: "Claimed"; readonly driver: CallDriver.CallDriver; readonly stream: number }
-  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly reason: StreamReason }
 
 /** A stream that names its call. */
 export interface Stream {
   readonly callSid: string
+  readonly accountSid: string
   readonly streamSid: string
-  /** The parameter `token`; undefined where there was none. */
+  /** The parameter `token`, and the token of the URL; undefined where there was none. */
   readonly token: string | undefined
+  readonly urlToken: string | undefined
+  /** Marks that were sent and have not come back. */
+  readonly marks: { outstanding: number }
   readonly wire: Wire.Wire
   /** Waits until the wire's socket is closed. */
   readonly closed: Effect.Effect<void>
@@ -63,8 +83,12 @@ export interface Stream {
 export class Calls extends Context.Tag("@offhook/adapters/Calls")<
   Calls,
   {
-    /** A webhook whose signature was checked. */
-    readonly admit: (callSid: string) => Effect.Effect<Admission>
+    /** A webhook whose signature was checked. Repeated it gets the same token and begins nothing. */
+    readonly admit: (call: StreamToken.Bound) => Effect.Effect<Admission>
+    /** Whether a webhook of this call would be a repeated one. */
+    readonly isLive: (callSid: string) => boolean
+    /** What a stream token proves, before its stream is there. */
+    readonly verify: StreamToken.StreamTokens["verify"]
     /** A stream begins: synchronous, since audio is right behind it. Its events go to the driver that comes back. */
     readonly claim: (stream: Stream) => Claim
     /** Calls that have not ended. */
@@ -97,24 +121,36 @@ const CLOSE_TIMEOUT = Duration.seconds(3)
 interface LiveCall {
   readonly driver: CallDriver.CallDriver
   /** Null: the call began with its stream. */
-  readonly token: string | null
+  token: string | null
   streams: number
   carrier: Stream | null
 }
 
-const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices.table }: Options) {
+const make = Effect.fnUntraced(function* ({
+  accounts = Accounts.none,
+  admittedOnly,
+  agent,
+  maxCalls = MAX_CALLS,
+  prices = Prices.table
+}: Options) {
   const models = yield* ModelSocket.ModelSocket
   const recordings = yield* RecordingSink.RecordingSink
   const tools = yield* Tools.Tools
   const rest = yield* TwilioRest
-  const observer = yield* CallObserver
+  const observer = yield* CallObserver.CallObserver
+  const metrics = yield* Metrics
+  const tracer = yield* CallTraces.CallTraces
   yield* implemented(agent, tools)
+  metrics.gauge("offhook_calls_live", () => calls.size)
 
   const config: Agent.Config = { agent, prices }
   const runLayer = yield* FiberSet.makeRuntime<never>()
   // In parallel: mute peers are waited for together, or a shutdown would take seconds a call.
   const callScopes = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
   const runtime = yield* Effect.runtime<never>()
+  const wallClock = yield* Effect.clock
+  const clock = yield* Effect.clock
+  const tokens = StreamToken.make(accounts, () => clock.unsafeCurrentTimeMillis())
   const calls = new Map<string, LiveCall>()
   const idle = yield* Effect.makeLatch(true)
   let unreleased = 0
@@ -138,7 +174,15 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
     const run = yield* FiberSet.makeRuntime<never>()
     const callRuntime = yield* Effect.runtime<Scope.Scope>()
     const sessions = new Map<number, ModelSocket.Session>()
-    let isWatched = true
+    const watchers = [CallMetrics.watch(metrics), CallObserver.watch(observer, callSid)]
+    if (tracer !== null) {
+      watchers.push(
+        CallTraces.watch(tracer, { callSid, model: agent.model, began: wallClock.unsafeCurrentTimeMillis() })
+      )
+    }
+    const watcher = CallObserver.all(watchers, (cause) =>
+      log(Effect.logError("an observer failed: it sees no more of this call", Cause.die(cause)))
+    )
 
     const log = (effect: Effect.Effect<void>): void => {
       runLayer(Effect.annotateLogs(effect, "callSid", callSid))
@@ -146,12 +190,11 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
 
     const release = (): void => {
       calls.delete(callSid)
+      // A stream that is still on its way would begin the call again.
+      const token = live.token === null ? "used" : tokens.verify(live.token)
+      if (typeof token !== "string") tokens.use(token)
       const released = Effect.sync(() => {
-        try {
-          if (isWatched) observer.onReleased(callSid, recording.path())
-        } catch (cause) {
-          unwatch(cause)
-        }
+        watcher.onReleased(recording.path())
         if (--unreleased === 0) idle.unsafeOpen()
       })
       runLayer(
@@ -164,17 +207,13 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       )
     }
 
-    const unwatch = (cause: unknown): void => {
-      isWatched = false
-      log(Effect.logError("an observer failed: it sees no more of this call", Cause.die(cause)))
-    }
-
     const execute = (command: Command): void => {
       switch (command._tag) {
         case "PlayAudio":
         case "Mark":
         case "Clear": {
           const carrier = live.carrier
+          if (command._tag === "Mark" && carrier !== null) carrier.marks.outstanding++
           carrier?.wire.send(Twilio.encode(command, carrier.streamSid))
           return
         }
@@ -194,13 +233,13 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
           run(runTool(command))
           return
         case "Note":
-          log(Effect.logDebug(`note: ${command.note.what}`))
+          log(Effect.annotateLogs(Effect.logDebug("noted"), { what: command.note.what }))
           return
         case "Reacted":
-          log(Effect.logDebug(`${command.to} after ${command.ms} ms`))
+          log(Effect.annotateLogs(Effect.logDebug("reacted"), { to: command.to, ms: command.ms }))
           return
         case "Settled":
-          log(Effect.logDebug(`turn of the ${command.turn.speaker} settled`))
+          log(Effect.annotateLogs(Effect.logDebug("turn settled"), figuresOf(command.turn)))
           return
         case "Ended": {
           const { costUsd, durationMs, interruptions, outcome, responses } = command.summary
@@ -225,11 +264,7 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
       execute,
       onStep: (event, commands) => {
         recording.add(event, commands)
-        try {
-          if (isWatched) observer.onStep(callSid, event, commands)
-        } catch (cause) {
-          unwatch(cause)
-        }
+        watcher.onStep(event, commands)
       },
       onDefect: (cause) => {
         log(Effect.logError("call failed", Cause.die(cause)))
@@ -266,22 +301,29 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
     return live
   })
 
+  /** The token of a stream that may begin; null where it needs none and has none. */
+  const proof = ({ accountSid, callSid, token, urlToken }: Stream): StreamToken.StreamToken | null | StreamReason => {
+    if (urlToken !== undefined && token !== urlToken) return "stream_token_mismatch"
+    // Where anybody may begin a call, a missing token proves nothing.
+    if (token === undefined) return admittedOnly ? "stream_not_admitted" : null
+    const verified = tokens.verify(token)
+    if (typeof verified === "string") return `stream_token_${verified}`
+    const isOfAccount = verified.accountSid === "" || verified.accountSid === accountSid
+    return verified.callSid === callSid && isOfAccount ? verified : "stream_token_other"
+  }
+
   const claim = (stream: Stream): Claim => {
-    const { callSid, token } = stream
-    if (!Webhook.CALL_SID.test(callSid)) return refused("CallSid must be CA and letters or digits")
+    const { callSid } = stream
+    if (!Webhook.CALL_SID.test(callSid)) return refused("stream_call_sid")
+    const proven = proof(stream)
+    if (typeof proven === "string") return refused(proven)
     const known = calls.get(callSid)
-    if (known === undefined) {
-      if (admittedOnly) return refused("no webhook admitted this call")
-      if (!isOpen) return refused("the server is shutting down")
-    } else {
-      if (known.streams > 0) return refused("the call has had its stream")
-      // Where anybody may begin a call, a missing token proves nothing.
-      if (token === undefined ? admittedOnly : known.token === null || !same(token, known.token)) {
-        return refused("the stream token is not the call's")
-      }
-    }
-    const live = known ?? begin(callSid, null)
-    if (calls.get(callSid) !== live) return refused("the call could not begin")
+    if (known === undefined && !isOpen) return refused("stream_closed")
+    if (known === undefined && calls.size >= maxCalls) return refused("stream_limit")
+    if (known !== undefined && known.streams > 0) return refused("stream_repeated")
+    if (proven !== null) tokens.use(proven)
+    const live = known ?? begin(callSid, proven?.text ?? null)
+    if (calls.get(callSid) !== live) return refused("stream_failed")
     live.carrier = stream
     return { _tag: "Claimed", driver: live.driver, stream: live.streams++ }
   }
@@ -309,17 +351,21 @@ const make = Effect.fnUntraced(function* ({ admittedOnly, agent, prices = Prices
   )
 
   return Calls.of({
-    admit: (callSid) =>
-      Effect.suspend((): Effect.Effect<Admission> => {
-        const known = calls.get(callSid)
-        if (known !== undefined) return Effect.succeed({ _tag: "Admitted", token: known.token ?? "" })
-        if (!isOpen) return Effect.succeed({ _tag: "Closed" })
-        const token = randomBytes(24).toString("base64url")
-        return Effect.as(
-          Effect.sync(() => begin(callSid, token)),
-          { _tag: "Admitted", token }
-        )
+    admit: (call) =>
+      Effect.sync((): Admission => {
+        const known = calls.get(call.callSid)
+        if (known !== undefined) {
+          known.token ??= tokens.mint(call)
+          return { _tag: "Admitted", token: known.token }
+        }
+        if (!isOpen) return { _tag: "Refused", reason: "call_closed" }
+        if (calls.size >= maxCalls) return { _tag: "Refused", reason: "call_limit" }
+        const token = tokens.mint(call)
+        begin(call.callSid, token)
+        return { _tag: "Admitted", token }
       }),
+    isLive: (callSid) => calls.has(callSid),
+    verify: tokens.verify,
     claim,
     live: Effect.sync(() => calls.size),
     isOpen: Effect.sync(() => isOpen),
@@ -343,6 +389,13 @@ const implemented = (
   return problems.length === 0 ? Effect.void : Effect.fail(new StartupProblems({ problems }))
 }
 
+/** What may stand in a log of a turn: never its words. */
+const figuresOf = (turn: Turn): Readonly<Record<string, boolean | number | string>> => {
+  if (turn.speaker === "caller") return { speaker: turn.speaker, aside: turn.aside }
+  const { generatedMs, heardMs, interrupted, speaker } = turn
+  return { speaker, generatedMs, heardMs, interrupted }
+}
+
 const closeCarrier = ({ carrier }: LiveCall): Effect.Effect<void> => {
   if (carrier === null) return Effect.void
   const { closed, wire } = carrier
@@ -352,10 +405,4 @@ const closeCarrier = ({ carrier }: LiveCall): Effect.Effect<void> => {
   )
 }
 
-const refused = (reason: string): Claim => ({ _tag: "Refused", reason })
-
-const same = (given: string, expected: string): boolean => {
-  const a = Buffer.from(given)
-  const b = Buffer.from(expected)
-  return a.length === b.length && timingSafeEqual(a, b)
-}
+const refused = (reason: StreamReason): Claim => ({ _tag: "Refused", reason })

@@ -12,7 +12,9 @@ import type * as HttpServer from "@effect/platform/HttpServer"
 import type * as Path from "@effect/platform/Path"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import {
+  Accounts,
   type AppConfig,
+  Callers,
   Calls,
   CarrierSocket,
   type Errors,
@@ -51,8 +53,7 @@ export const layer = (
   Errors.ListenFailed | Problem.StartupProblems,
   FileSystem.FileSystem | Path.Path
 > => {
-  const { greetingLine, host, openai, port, publicUrl, recordings, tailLine, twilio } = options.settings
-  const { tokens } = twilio
+  const { busyLine, greetingLine, host, openai, port, publicUrl, recordings, tailLine, twilio } = options.settings
 
   const sink =
     recordings === null
@@ -65,14 +66,21 @@ export const layer = (
       : Layer.provide(TwilioRest.TwilioRest.layer(options.rest), NodeHttpClient.layer)
 
   const calls = Layer.provide(
-    Calls.Calls.layer({ agent: options.agent, admittedOnly: tokens.length > 0 || options.simulated }),
+    Calls.Calls.layer({
+      agent: options.agent,
+      admittedOnly: Accounts.areConfigured(twilio) || options.simulated,
+      accounts: twilio,
+      maxCalls: options.settings.maxCalls
+    }),
     [ModelSocket.ModelSocket.layer(openai), sink, rest, options.tools]
   )
 
   const webhook = Webhook.layer({
-    tokens,
+    accounts: twilio,
     publicUrl,
-    loopbackOnly: options.simulated,
+    callers: Callers.make(options.settings.callers),
+    simulated: options.simulated,
+    ...(busyLine === null ? {} : { busyLine }),
     ...(greetingLine === null ? {} : { greetingLine }),
     ...(tailLine === null ? {} : { tailLine })
   })
@@ -80,7 +88,7 @@ export const layer = (
     disableLogger: true,
     disableListenLog: true
   })
-  const media = CarrierSocket.layer({ tokens, publicUrl: publicUrl ?? "" })
+  const media = CarrierSocket.layer({ accounts: twilio, publicUrl: publicUrl ?? "" })
 
   return drain.pipe(
     Layer.provideMerge(Layer.mergeAll(http, media)),

@@ -14,7 +14,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import type * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
+import { Accounts, AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -57,7 +57,12 @@ const serving = Effect.gen(function* () {
       })
     )
   )
-  return yield* Layer.launch(Layer.provide(Layer.effectDiscard(told), app))
+  const unchecked = Effect.logWarning(
+    "no Twilio token is configured: signatures are not checked, and nobody but this machine is answered. " +
+      "Set TWILIO_AUTH_TOKEN and PUBLIC_URL to take calls"
+  )
+  const warned = Accounts.areConfigured(settings.twilio) ? told : Effect.zipRight(told, unchecked)
+  return yield* Layer.launch(Layer.provide(Layer.effectDiscard(warned), app))
 }).pipe(Effect.provide(logs("stdout")))
 
 /** Warnings and worse, unless `--log-level` says otherwise. */

@@ -13,7 +13,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { MAX_CALLS } from "../Calls.ts"
+import * as Loopback from "../net/Loopback.ts"
 import * as RecordingSink from "../recording/RecordingSink.ts"
+import * as Callers from "../twilio/Callers.ts"
 import * as TwilioRest from "../twilio/TwilioRest.ts"
 import { type Problem, StartupProblems } from "./Problem.ts"
 
@@ -32,8 +35,12 @@ export interface Settings {
     readonly accountSid: string | null
     /** Those that may have signed, the primary first; none: signatures are not checked. */
     readonly tokens: ReadonlyArray<Redacted.Redacted>
+    /** By account SID. */
+    readonly subaccounts: ReadonlyMap<string, ReadonlyArray<Redacted.Redacted>>
     readonly apiUrl: string
   }
+  readonly maxCalls: number
+  readonly callers: Callers.Options
   /** The path of the agent file; null: the built-in agent. */
   readonly agentFile: string | null
   /** Null: nothing is recorded. */
@@ -47,6 +54,7 @@ export interface Settings {
   } | null
   readonly greetingLine: string | null
   readonly tailLine: string | null
+  readonly busyLine: string | null
 }
 
 export class AppConfig extends Context.Tag("@offhook/adapters/config/AppConfig")<AppConfig, Settings>() {
@@ -75,7 +83,9 @@ export const fields = [
   {
     name: "HOST",
     default: null,
-    meaning: "address to listen on; without it `127.0.0.1`, with `TWILIO_AUTH_TOKEN` `0.0.0.0`"
+    meaning:
+      "address to listen on; without it `127.0.0.1`, with `TWILIO_AUTH_TOKEN` `0.0.0.0`; without that token it must be " +
+      "this machine's own"
   },
   {
     name: "PUBLIC_URL",
@@ -97,6 +107,14 @@ export const fields = [
     meaning: "the other token during a rotation: signatures of either are taken",
     secret: true
   },
+  {
+    name: "TWILIO_SUBACCOUNT_TOKENS",
+    default: null,
+    meaning:
+      "auth tokens of subaccounts whose numbers call here, `AC…=token,AC…=token`: `AccountSid` chooses which; an " +
+      "account may stand twice during a rotation",
+    secret: true
+  },
   { name: "TWILIO_API_URL", default: TwilioRest.API_URL, meaning: "origin of Twilio's REST API" },
   {
     name: "OFFHOOK_AGENT",
@@ -108,6 +126,37 @@ export const fields = [
     name: "OFFHOOK_TAIL_LINE",
     default: null,
     meaning: "sentence that Twilio speaks when our connection is gone; without it a thank-you and goodbye"
+  },
+  { name: "OFFHOOK_MAX_CALLS", default: String(MAX_CALLS), meaning: "calls that may be live at once" },
+  {
+    name: "OFFHOOK_BUSY_LINE",
+    default: null,
+    meaning: "sentence that Twilio speaks to a caller beyond that; without it an apology"
+  },
+  {
+    name: "OFFHOOK_ALLOW_CALLERS",
+    default: null,
+    meaning: "who may call, separated by commas: numbers in E.164, beginnings such as `+49*`; without it everybody"
+  },
+  {
+    name: "OFFHOOK_DENY_CALLERS",
+    default: null,
+    meaning: "who may not call, likewise; `anonymous` is who withholds the number. Wins over those who may"
+  },
+  {
+    name: "OFFHOOK_CALLER_CALLS_PER_MINUTE",
+    default: String(Callers.defaults.callerPerMinute),
+    meaning: "calls of one caller in a minute; the next one hears a busy tone. 0: no limit"
+  },
+  {
+    name: "OFFHOOK_CALLER_CALLS_PER_HOUR",
+    default: String(Callers.defaults.callerPerHour),
+    meaning: "calls of one caller in an hour, likewise"
+  },
+  {
+    name: "OFFHOOK_CALLS_PER_MINUTE",
+    default: String(Callers.defaults.perMinute),
+    meaning: "calls of all callers in a minute; the next one hears the busy line. 0: no limit"
   },
   { name: "OFFHOOK_RECORDINGS", default: "recordings", meaning: "directory of the recordings; `off` records nothing" },
   { name: "OFFHOOK_RECORD_AUDIO", default: "false", meaning: "keep the audio of both sides" },
@@ -163,6 +212,24 @@ const parse = (
       wrong(name, `must be ${shape}`, `set ${name}=${example}, or leave it out`)
     }
     return value
+  }
+
+  const list = (name: Name): ReadonlyArray<string> =>
+    (text(name) ?? "")
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== "")
+
+  const callers = (name: Name): ReadonlyArray<string> => {
+    const entries = list(name)
+    if (!entries.every((entry) => /^(\+\d{1,15}\*?|[a-z]+|(client|sip):[^\s*]+\*?)$/.test(entry))) {
+      wrong(
+        name,
+        "must be numbers in E.164, beginnings of them with *, SIP addresses or anonymous, separated by commas",
+        `set ${name}=+15551230001,+49*`
+      )
+    }
+    return entries
   }
 
   const whole = (name: Name, least: number, most: number, fix: string): number => {
@@ -240,6 +307,38 @@ const parse = (
     )
   }
 
+  const host = matching("HOST", /^[\w.:%-]+$/, "an IP address or a host name", "127.0.0.1")
+  if (primary === null && host !== null && !Loopback.isLoopback(host.includes(":") ? `[${host}]` : host)) {
+    wrong(
+      "HOST",
+      "must be this machine (127.0.0.1) without TWILIO_AUTH_TOKEN, since anybody could begin calls",
+      "set TWILIO_AUTH_TOKEN and PUBLIC_URL so that signatures are checked, or leave HOST out"
+    )
+  }
+
+  const subaccounts = new Map<string, ReadonlyArray<Redacted.Redacted>>()
+  for (const entry of list("TWILIO_SUBACCOUNT_TOKENS")) {
+    const [, sid, token] = /^(AC[0-9a-f]{32})=([\x21-\x7e]+)$/i.exec(entry) ?? []
+    if (sid === undefined || token === undefined) {
+      wrong(
+        "TWILIO_SUBACCOUNT_TOKENS",
+        "must be account SIDs and auth tokens, AC…=token, separated by commas",
+        "copy both from the subaccount's page of the Twilio console"
+      )
+      break
+    }
+    subaccounts.set(sid, [...(subaccounts.get(sid) ?? []), Redacted.make(token)])
+  }
+  if (primary === null && subaccounts.size > 0) {
+    wrong(
+      "TWILIO_AUTH_TOKEN",
+      "is not set, but TWILIO_SUBACCOUNT_TOKENS is",
+      "set TWILIO_AUTH_TOKEN to the main account's auth token"
+    )
+  }
+
+  const rate = (name: Name): number => whole(name, 0, 1_000_000, `set ${name}=${or(name)}, or 0 for no limit`)
+
   const directory = or("OFFHOOK_RECORDINGS")
   const recordings = {
     directory,
@@ -259,9 +358,7 @@ const parse = (
     problems,
     settings: {
       port,
-      host:
-        matching("HOST", /^[\w.:%-]+$/, "an IP address or a host name", "127.0.0.1") ??
-        (primary === null ? "127.0.0.1" : "0.0.0.0"),
+      host: host ?? (primary === null ? "127.0.0.1" : "0.0.0.0"),
       publicUrl,
       openai: {
         apiKey: apiKey ?? Redacted.make(""),
@@ -271,12 +368,22 @@ const parse = (
       twilio: {
         accountSid,
         tokens: [primary, secondary].filter((token) => token !== null),
+        subaccounts,
         apiUrl: url("TWILIO_API_URL", or("TWILIO_API_URL"), "https", TwilioRest.API_URL) ?? TwilioRest.API_URL
       },
       agentFile: text("OFFHOOK_AGENT"),
       recordings: directory.toLowerCase() === "off" ? null : recordings,
       greetingLine: text("OFFHOOK_GREETING_LINE"),
-      tailLine: text("OFFHOOK_TAIL_LINE")
+      tailLine: text("OFFHOOK_TAIL_LINE"),
+      busyLine: text("OFFHOOK_BUSY_LINE"),
+      maxCalls: whole("OFFHOOK_MAX_CALLS", 1, 100_000, `set OFFHOOK_MAX_CALLS=${MAX_CALLS}`),
+      callers: {
+        allow: callers("OFFHOOK_ALLOW_CALLERS"),
+        deny: callers("OFFHOOK_DENY_CALLERS"),
+        callerPerMinute: rate("OFFHOOK_CALLER_CALLS_PER_MINUTE"),
+        callerPerHour: rate("OFFHOOK_CALLER_CALLS_PER_HOUR"),
+        perMinute: rate("OFFHOOK_CALLS_PER_MINUTE")
+      }
     }
   }
 }

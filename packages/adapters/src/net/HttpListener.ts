@@ -29,6 +29,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type WebSocket, WebSocketServer } from "ws"
 import { ListenFailed } from "../Errors.ts"
+import * as Refusal from "../Refusal.ts"
 import * as Wire from "./Wire.ts"
 
 /** What `admit` answers. `reason` is the plain text of the response, so it must not hold a secret. */
@@ -50,6 +51,8 @@ export interface UpgradeRoute {
 }
 
 export interface Limits {
+  /** Connections at once. A call has one, a webhook another; a thousand that say nothing leave room for many more. */
+  readonly maxConnections: number
   /** Bytes of a WebSocket message. A media message has 400 to 500; the largest other one, `start`, under 8 kB. */
   readonly maxPayload: number
   /** Bytes of an HTTP request body. Twilio's forms have about 2 kB. */
@@ -73,6 +76,7 @@ export interface Limits {
 }
 
 export const limits: Limits = {
+  maxConnections: 4_096,
   maxPayload: 64 * 1024,
   maxBody: 64 * 1024,
   maxHeader: 16 * 1024,
@@ -118,8 +122,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const clients = new Set<WebSocket>()
   const routes = new Set<UpgradeRoute>()
 
+  const run = yield* FiberSet.makeRuntime<never>()
+  const tell = (reason: Refusal.Reason, annotations: Readonly<Record<string, string>> = {}) => {
+    run(Refusal.told(reason, annotations))
+  }
+
   const server = yield* Effect.acquireRelease(
-    Effect.sync(() => listening(limit, sockets)),
+    Effect.sync(() => listening(limit, sockets, tell)),
     (server) => release(server, sockets, clients, limit.grace)
   )
   const webSockets = new WebSocketServer({
@@ -131,14 +140,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
   let serving = unavailable
   server.on("request", (request, response) => serving(request, response))
-  const run = yield* FiberSet.makeRuntime<never>()
 
   const onDefect = (cause: unknown) => {
     run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))
   }
 
-  const refused = (what: string) => {
-    run(Effect.logWarning(what))
+  const refuseUpgrade = (socket: Net.Socket, reason: Refusal.Reason, fault?: string) => {
+    const { code, sentence } = Refusal.reasons[reason]
+    answer(socket, code, fault ?? sentence)
+    tell(reason, fault === undefined ? {} : { fault })
   }
 
   const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
@@ -157,7 +167,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     head: Buffer
   ) => {
     if (verdict._tag === "Refuse") return answer(socket, verdict.status, verdict.reason)
-    if (!server.listening) return answer(socket, 503, "shutting down")
+    if (!server.listening) return refuseUpgrade(socket, "upgrade_closed")
     upgrade(route, request, socket, head)
   }
 
@@ -171,12 +181,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     try {
       const path = pathOf(request)
       route = [...routes].find((route) => route.matches(path))
-      if (route === undefined) return answer(socket, 404, "no WebSocket here")
+      if (route === undefined) return refuseUpgrade(socket, "upgrade_path")
       const fault = malformed(request)
-      if (fault !== undefined) {
-        refused(`an upgrade was refused: ${fault}`)
-        return answer(socket, 400, fault)
-      }
+      if (fault !== undefined) return refuseUpgrade(socket, "upgrade_malformed", fault)
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -190,7 +197,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       unwatch()
       if (Exit.isSuccess(exit)) return settle(exit.value, chosen, request, socket, head)
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
-      answer(socket, 503, "not decided")
+      refuseUpgrade(socket, "upgrade_undecided")
     })
   })
 
@@ -217,7 +224,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           Effect.map(
             middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
             (handler) => {
-              serving = bodyAtMost(limit.maxBody, handler, refused)
+              serving = bodyAtMost(limit.maxBody, handler, tell)
             }
           ),
           () =>
@@ -229,7 +236,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 })
 
-const listening = (limit: Limits, sockets: Set<Net.Socket>): Http.Server => {
+type Tell = (reason: Refusal.Reason, annotations?: Readonly<Record<string, string>>) => void
+
+const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Server => {
   const server = Http.createServer({
     maxHeaderSize: limit.maxHeader,
     headersTimeout: limit.headersTimeout,
@@ -238,12 +247,30 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>): Http.Server => {
     connectionsCheckingInterval: limit.timeoutCheck,
     noDelay: true
   })
+  server.maxConnections = limit.maxConnections
+  server.on("drop", () => tell("http_connections"))
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Net.Socket) => {
+    const reason = PARSER_FAULTS[error.code ?? ""] ?? (error.code?.startsWith("HPE_") ? "http_malformed" : undefined)
+    // A reset or an end in the middle: nobody is left to be refused anything.
+    if (reason === undefined || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const { code, sentence } = Refusal.reasons[reason]
+    answer(socket, code, sentence)
+    tell(reason)
+  })
   server.on("connection", (socket) => {
     socket.on("error", ignore)
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
   })
   return server
+}
+
+const PARSER_FAULTS: Readonly<Record<string, Refusal.Reason>> = {
+  HPE_HEADER_OVERFLOW: "http_header_size",
+  ERR_HTTP_REQUEST_TIMEOUT: "http_timeout"
 }
 
 const listen = (server: Http.Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
@@ -308,12 +335,13 @@ const unavailable: Http.RequestListener = (_request, response) => {
 
 /** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
 const bodyAtMost =
-  (bytes: number, handler: Http.RequestListener, refused: (what: string) => void): Http.RequestListener =>
+  (bytes: number, handler: Http.RequestListener, tell: Tell): Http.RequestListener =>
   (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) <= bytes) return handler(request, response)
-    refused(`a request was refused: its body has more than ${bytes} bytes`)
-    response.writeHead(413, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
-    response.end(`a body has at most ${bytes} bytes`)
+    const { code, sentence } = Refusal.reasons.http_body_size
+    tell("http_body_size")
+    response.writeHead(code, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
+    response.end(sentence)
   }
 
 /** What ws itself would refuse, said before `admit` is asked. */

@@ -88,7 +88,8 @@ const signedAny = ({ header, tokens }: Signed, urls: ReadonlyArray<string>, para
   return matches
 }
 
-const equal = (given: string, expected: string): boolean => {
+/** In a time that tells nothing of where they differ. */
+export const equal = (given: string, expected: string): boolean => {
   const a = Buffer.from(given)
   const b = Buffer.from(expected)
   return a.length === b.length && timingSafeEqual(a, b)

@@ -7,6 +7,7 @@
  * Twilio adds fields without notice, and sends words where a number is withheld. So only `CallSid` is demanded, and only
  * its letters are judged: it names the call everywhere, and its recording on disk.
  */
+import type * as Refusal from "../Refusal.ts"
 import type { Params } from "./Signature.ts"
 
 export interface Request {
@@ -39,11 +40,10 @@ export interface IncomingCall {
   readonly params: Params
 }
 
-/** The request is no incoming call. `reason` may be sent to the client; it holds nothing of the request. */
+/** The request is no incoming call. */
 export interface Malformed {
   readonly _tag: "Malformed"
-  readonly status: 400 | 405 | 415
-  readonly reason: string
+  readonly reason: Extract<Refusal.Reason, `webhook_${string}`>
 }
 
 export const read = (request: Request): Form | Malformed => {
@@ -52,27 +52,26 @@ export const read = (request: Request): Form | Malformed => {
       return { _tag: "Form", method: "GET", params: new Map(), fields: parse(queryOf(request.target)) }
     case "POST": {
       if (request.body !== "" && mediaType(request.contentType) !== "application/x-www-form-urlencoded") {
-        return malformed(415, "the body must be application/x-www-form-urlencoded")
+        return malformed("webhook_content_type")
       }
       const params = parse(request.body)
       return { _tag: "Form", method: "POST", params, fields: params }
     }
     default:
-      return malformed(405, "an incoming call is a GET or a POST")
+      return malformed("webhook_method")
   }
 }
 
 export const incomingCall = (form: Form): IncomingCall | Malformed => {
-  const callSids = form.fields.get("CallSid") ?? []
-  const [callSid] = callSids
-  if (callSid === undefined) return malformed(400, "CallSid is missing")
-  if (callSids.length > 1) return malformed(400, "CallSid is given more than once")
-  if (!CALL_SID.test(callSid)) return malformed(400, "CallSid must be CA and letters or digits")
+  const [callSid, another] = form.fields.get("CallSid") ?? []
+  if (callSid === undefined || another !== undefined || !CALL_SID.test(callSid)) return malformed("webhook_call_sid")
+  const [accountSid = "", anotherAccount] = form.fields.get("AccountSid") ?? []
+  if (anotherAccount !== undefined || !ACCOUNT_SID.test(accountSid)) return malformed("webhook_account_sid")
   const field = (name: string): string => form.fields.get(name)?.[0] ?? ""
   return {
     _tag: "IncomingCall",
     callSid,
-    accountSid: field("AccountSid"),
+    accountSid,
     from: field("From"),
     to: field("To"),
     direction: field("Direction"),
@@ -87,6 +86,9 @@ export const incomingCall = (form: Form): IncomingCall | Malformed => {
  */
 export const CALL_SID = /^CA[0-9A-Za-z_-]{1,64}$/
 
+/** Or none: people's own tests have it so. */
+const ACCOUNT_SID = /^(AC[0-9A-Za-z_-]{1,64})?$/
+
 /** Names and values of a form or query: `+` is a space, `%XX` is UTF-8, a repeated name keeps its values in order. */
 export const parse = (form: string): Params => {
   const params = new Map<string, Array<string>>()
@@ -98,7 +100,7 @@ export const parse = (form: string): Params => {
   return params
 }
 
-const malformed = (status: Malformed["status"], reason: string): Malformed => ({ _tag: "Malformed", status, reason })
+const malformed = (reason: Malformed["reason"]): Malformed => ({ _tag: "Malformed", reason })
 
 const mediaType = (contentType: string | undefined): string | undefined =>
   contentType?.split(";", 1)[0]?.trim().toLowerCase()
