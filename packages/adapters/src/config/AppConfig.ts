@@ -11,9 +11,11 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { MAX_CALLS } from "../Calls.ts"
+import type * as CallTraces from "../CallTraces.ts"
 import * as Loopback from "../net/Loopback.ts"
 import * as RecordingSink from "../recording/RecordingSink.ts"
 import * as Callers from "../twilio/Callers.ts"
@@ -54,6 +56,10 @@ export interface Settings {
   } | null
   readonly greetingLine: string | null
   readonly tailLine: string | null
+  /** The least severe line that is logged. */
+  readonly logLevel: LogLevel.LogLevel
+  /** Where traces of calls go; null: nowhere. */
+  readonly traces: Omit<CallTraces.Options, "serviceVersion"> | null
   readonly busyLine: string | null
 }
 
@@ -171,7 +177,24 @@ export const fields = [
     name: "OFFHOOK_RECORDINGS_BYTES",
     default: String(RecordingSink.MAX_BYTES),
     meaning: "a recording that reaches this ends there"
-  }
+  },
+  {
+    name: "OFFHOOK_LOG_LEVEL",
+    default: "info",
+    meaning: "the least severe line that is logged: `debug` (each turn), `info` (each call), `warning` or `error`"
+  },
+  {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    default: null,
+    meaning: "URL of an OpenTelemetry collector: traces of calls are posted to `v1/traces` under it, as JSON"
+  },
+  {
+    name: "OTEL_EXPORTER_OTLP_HEADERS",
+    default: null,
+    meaning: "headers of these posts, `name=value,name=value`, values percent-encoded",
+    secret: true
+  },
+  { name: "OTEL_SERVICE_NAME", default: "offhook", meaning: "name of this server in traces" }
 ] as const satisfies ReadonlyArray<Field>
 
 type Name = (typeof fields)[number]["name"]
@@ -339,6 +362,28 @@ const parse = (
 
   const rate = (name: Name): number => whole(name, 0, 1_000_000, `set ${name}=${or(name)}, or 0 for no limit`)
 
+  const level = or("OFFHOOK_LOG_LEVEL").toLowerCase()
+  if (!Object.hasOwn(LOG_LEVELS, level)) {
+    wrong("OFFHOOK_LOG_LEVEL", `must be one of ${Object.keys(LOG_LEVELS).join(", ")}`, "set OFFHOOK_LOG_LEVEL=info")
+  }
+
+  const collector = text("OTEL_EXPORTER_OTLP_ENDPOINT")
+  if (collector !== null && !isCollector(collector)) {
+    wrong(
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "must be a URL that begins with http:// or https://, without user name, query and fragment",
+      "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or leave it out"
+    )
+  }
+  const headers = headersOf(secret("OTEL_EXPORTER_OTLP_HEADERS"))
+  if (headers === null) {
+    wrong(
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "must be name=value, several separated by commas, values percent-encoded",
+      "set OTEL_EXPORTER_OTLP_HEADERS=x-api-key=…, or leave it out"
+    )
+  }
+
   const directory = or("OFFHOOK_RECORDINGS")
   const recordings = {
     directory,
@@ -375,6 +420,15 @@ const parse = (
       recordings: directory.toLowerCase() === "off" ? null : recordings,
       greetingLine: text("OFFHOOK_GREETING_LINE"),
       tailLine: text("OFFHOOK_TAIL_LINE"),
+      logLevel: LOG_LEVELS[level] ?? LogLevel.Info,
+      traces:
+        collector === null
+          ? null
+          : {
+              url: `${collector.replace(/\/+$/, "")}/v1/traces`,
+              headers: headers ?? {},
+              serviceName: or("OTEL_SERVICE_NAME")
+            },
       busyLine: text("OFFHOOK_BUSY_LINE"),
       maxCalls: whole("OFFHOOK_MAX_CALLS", 1, 100_000, `set OFFHOOK_MAX_CALLS=${MAX_CALLS}`),
       callers: {
@@ -394,6 +448,35 @@ const unreadable = (name: Name): StartupProblems =>
 const given = Object.fromEntries(
   fields.map(({ name }) => [name, Effect.mapError(Config.option(Config.redacted(name)), () => unreadable(name))])
 ) as Record<Name, Effect.Effect<Option.Option<Redacted.Redacted>, StartupProblems>>
+
+const LOG_LEVELS: Readonly<Record<string, LogLevel.LogLevel>> = {
+  debug: LogLevel.Debug,
+  info: LogLevel.Info,
+  warning: LogLevel.Warning,
+  error: LogLevel.Error
+}
+
+/** Collectors are mostly neighbours without TLS. */
+const isCollector = (value: string): boolean => {
+  const parsed = URL.canParse(value) ? new URL(value) : null
+  return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === "" && !/[?#]/.test(value)
+}
+
+/** As OpenTelemetry's environment variables write them; null where they do not. */
+const headersOf = (value: Redacted.Redacted | null): Readonly<Record<string, Redacted.Redacted>> | null => {
+  if (value === null) return {}
+  const headers: Record<string, Redacted.Redacted> = {}
+  for (const pair of Redacted.value(value).split(",")) {
+    const [, name, text] = /^([-!#$%&'*+.^_`|~0-9A-Za-z]+)=(.*)$/.exec(pair) ?? []
+    if (name === undefined || text === undefined) return null
+    try {
+      headers[name] = Redacted.make(decodeURIComponent(text))
+    } catch {
+      return null
+    }
+  }
+  return headers
+}
 
 const TRUE = ["true", "yes", "on", "1"]
 const FALSE = ["false", "no", "off", "0"]
