@@ -12,9 +12,10 @@
  *    asks them to.
  */
 
-import { type Agent, type Command, Prices, type Turn, Twilio } from "@offhook/core"
+import { type Agent, type Call, type Command, Prices, type Turn, Twilio } from "@offhook/core"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -80,11 +81,28 @@ export interface Stream {
   readonly closed: Effect.Effect<void>
 }
 
+/** Who speaks with whom, masked (IncomingCall.masked). */
+export interface Parties {
+  readonly from: string
+  readonly to: string
+}
+
+/** A live call, for who looks after it. */
+export interface Listed extends Call.View {
+  readonly callSid: string
+  /** ISO 8601, UTC. */
+  readonly startedAt: string
+  readonly durationMs: number
+  /** Null: no webhook told this process. */
+  readonly from: string | null
+  readonly to: string | null
+}
+
 export class Calls extends Context.Tag("@offhook/adapters/Calls")<
   Calls,
   {
     /** A webhook whose signature was checked. Repeated it gets the same token and begins nothing. */
-    readonly admit: (call: StreamToken.Bound) => Effect.Effect<Admission>
+    readonly admit: (call: StreamToken.Bound, parties?: Parties) => Effect.Effect<Admission>
     /** Whether a webhook of this call would be a repeated one. */
     readonly isLive: (callSid: string) => boolean
     /** What a stream token proves, before its stream is there. */
@@ -93,6 +111,12 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
     readonly claim: (stream: Stream) => Claim
     /** Calls that have not ended. */
     readonly live: Effect.Effect<number>
+    /** The same, the oldest first. */
+    readonly list: Effect.Effect<ReadonlyArray<Listed>>
+    /** Null: no such call is live. */
+    readonly get: (callSid: string) => Effect.Effect<Listed | null>
+    /** Asks a call to end, and says what it is then; null: no such call is live. */
+    readonly hangUp: (callSid: string) => Effect.Effect<Listed | null>
     /** Whether calls are admitted. */
     readonly isOpen: Effect.Effect<boolean>
     /** No call begins from now on. */
@@ -120,6 +144,10 @@ const CLOSE_TIMEOUT = Duration.seconds(3)
 
 interface LiveCall {
   readonly driver: CallDriver.CallDriver
+  readonly callSid: string
+  /** ms, by the wall clock. */
+  readonly began: number
+  parties: Parties | null
   /** Null: the call began with its stream. */
   token: string | null
   streams: number
@@ -141,6 +169,7 @@ const make = Effect.fnUntraced(function* ({
   const metrics = yield* Metrics
   const tracer = yield* CallTraces.CallTraces
   yield* implemented(agent, tools)
+  CallMetrics.declare(metrics)
   metrics.gauge("offhook_calls_live", () => calls.size)
 
   const config: Agent.Config = { agent, prices }
@@ -148,7 +177,6 @@ const make = Effect.fnUntraced(function* ({
   // In parallel: mute peers are waited for together, or a shutdown would take seconds a call.
   const callScopes = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
   const runtime = yield* Effect.runtime<never>()
-  const wallClock = yield* Effect.clock
   const clock = yield* Effect.clock
   const tokens = StreamToken.make(accounts, () => clock.unsafeCurrentTimeMillis())
   const calls = new Map<string, LiveCall>()
@@ -176,9 +204,7 @@ const make = Effect.fnUntraced(function* ({
     const sessions = new Map<number, ModelSocket.Session>()
     const watchers = [CallMetrics.watch(metrics), CallObserver.watch(observer, callSid)]
     if (tracer !== null) {
-      watchers.push(
-        CallTraces.watch(tracer, { callSid, model: agent.model, began: wallClock.unsafeCurrentTimeMillis() })
-      )
+      watchers.push(CallTraces.watch(tracer, { callSid, model: agent.model, began: clock.unsafeCurrentTimeMillis() }))
     }
     const watcher = CallObserver.all(watchers, (cause) =>
       log(Effect.logError("an observer failed: it sees no more of this call", Cause.die(cause)))
@@ -291,7 +317,8 @@ const make = Effect.fnUntraced(function* ({
       )
     }
 
-    const live: LiveCall = { driver, token, streams: 0, carrier: null }
+    const began = clock.unsafeCurrentTimeMillis()
+    const live: LiveCall = { driver, callSid, began, parties: null, token, streams: 0, carrier: null }
     yield* Effect.addFinalizer(() => closeCarrier(live))
     calls.set(callSid, live)
     unreleased++
@@ -328,6 +355,23 @@ const make = Effect.fnUntraced(function* ({
     return { _tag: "Claimed", driver: live.driver, stream: live.streams++ }
   }
 
+  const listed = ({ began, callSid, driver, parties }: LiveCall): Listed => ({
+    callSid,
+    startedAt: DateTime.formatIso(DateTime.unsafeMake(began)),
+    durationMs: driver.now(),
+    from: parties?.from ?? null,
+    to: parties?.to ?? null,
+    ...driver.view()
+  })
+
+  const one = (callSid: string, first: (call: LiveCall) => void) =>
+    Effect.sync((): Listed | null => {
+      const call = calls.get(callSid)
+      if (call === undefined) return null
+      first(call)
+      return listed(call)
+    })
+
   const requestEnd = (by: "operator" | "shutdown") =>
     Effect.sync(() => {
       isShuttingDown ||= by === "shutdown"
@@ -351,23 +395,28 @@ const make = Effect.fnUntraced(function* ({
   )
 
   return Calls.of({
-    admit: (call) =>
+    admit: (call, parties) =>
       Effect.sync((): Admission => {
         const known = calls.get(call.callSid)
         if (known !== undefined) {
           known.token ??= tokens.mint(call)
+          known.parties ??= parties ?? null
           return { _tag: "Admitted", token: known.token }
         }
         if (!isOpen) return { _tag: "Refused", reason: "call_closed" }
         if (calls.size >= maxCalls) return { _tag: "Refused", reason: "call_limit" }
         const token = tokens.mint(call)
-        begin(call.callSid, token)
+        begin(call.callSid, token).parties = parties ?? null
         return { _tag: "Admitted", token }
       }),
     isLive: (callSid) => calls.has(callSid),
     verify: tokens.verify,
     claim,
     live: Effect.sync(() => calls.size),
+    list: Effect.sync(() => [...calls.values()].map(listed)),
+    get: (callSid) => one(callSid, () => {}),
+    hangUp: (callSid) =>
+      one(callSid, ({ driver }) => driver.dispatch({ _tag: "EndRequested", at: driver.now(), by: "operator" })),
     isOpen: Effect.sync(() => isOpen),
     close,
     idle: idle.await,

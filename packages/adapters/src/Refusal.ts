@@ -50,6 +50,9 @@ export const reasons = {
   call_rate: wrong(200, "too many calls have come in"),
   call_limit: wrong(200, "as many calls are live as may be"),
 
+  api_unauthorized: wrong(401, "the API token is missing or wrong"),
+  api_forbidden: wrong(403, "the API token may read, and nothing else"),
+
   upgrade_path: wrong(404, "no WebSocket here"),
   upgrade_malformed: wrong(400, "the upgrade is malformed"),
   upgrade_undecided: wrong(503, "not decided in time"),

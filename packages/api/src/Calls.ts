@@ -6,9 +6,8 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { Operator, Reader } from "./Authorization.ts"
+import { count } from "./Count.ts"
 import { CallNotFound } from "./Problem.ts"
-
-const count = (description: string) => Schema.Int.pipe(Schema.greaterThanOrEqualTo(0)).annotations({ description })
 
 export const Call = Schema.Struct({
   callSid: Schema.String.annotations({ description: "Twilio's CallSid" }),

@@ -6,8 +6,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { Reader } from "./Authorization.ts"
-
-const count = (description: string) => Schema.Int.pipe(Schema.greaterThanOrEqualTo(0)).annotations({ description })
+import { count } from "./Count.ts"
 
 export const Information = Schema.Struct({
   version: Schema.String.annotations({ description: "Offhook's" }),

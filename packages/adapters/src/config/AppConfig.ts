@@ -41,6 +41,8 @@ export interface Settings {
     readonly subaccounts: ReadonlyMap<string, ReadonlyArray<Redacted.Redacted>>
     readonly apiUrl: string
   }
+  /** The tokens of the HTTP API; both null: it answers nobody. */
+  readonly api: { readonly operator: Redacted.Redacted | null; readonly reader: Redacted.Redacted | null }
   readonly maxCalls: number
   readonly callers: Callers.Options
   /** The path of the agent file; null: the built-in agent. */
@@ -77,6 +79,7 @@ export interface Field {
   /** As it is written; null: there is none. */
   readonly default: string | null
   readonly meaning: string
+  /** Never shown: a key, or somebody's number. */
   readonly secret?: true
 }
 
@@ -142,12 +145,14 @@ export const fields = [
   {
     name: "OFFHOOK_ALLOW_CALLERS",
     default: null,
-    meaning: "who may call, separated by commas: numbers in E.164, beginnings such as `+49*`; without it everybody"
+    meaning: "who may call, separated by commas: numbers in E.164, beginnings such as `+49*`; without it everybody",
+    secret: true
   },
   {
     name: "OFFHOOK_DENY_CALLERS",
     default: null,
-    meaning: "who may not call, likewise; `anonymous` is who withholds the number. Wins over those who may"
+    meaning: "who may not call, likewise; `anonymous` is who withholds the number. Wins over those who may",
+    secret: true
   },
   {
     name: "OFFHOOK_CALLER_CALLS_PER_MINUTE",
@@ -179,6 +184,20 @@ export const fields = [
     meaning: "a recording that reaches this ends there"
   },
   {
+    name: "OFFHOOK_API_TOKEN",
+    default: null,
+    meaning:
+      "bearer token of the HTTP API and `/metrics`, to see and to end calls, 16 characters or more; with no token they " +
+      "answer nobody (docs/API.md)",
+    secret: true
+  },
+  {
+    name: "OFFHOOK_API_READ_TOKEN",
+    default: null,
+    meaning: "another one, that may see and change nothing",
+    secret: true
+  },
+  {
     name: "OFFHOOK_LOG_LEVEL",
     default: "info",
     meaning: "the least severe line that is logged: `debug` (each turn), `info` (each call), `warning` or `error`"
@@ -205,6 +224,33 @@ export const load: Effect.Effect<Settings, StartupProblems> = Effect.suspend(() 
     const { problems, settings } = parse(given)
     return problems.length === 0 ? Effect.succeed(settings) : Effect.fail(new StartupProblems({ problems }))
   })
+)
+
+/** A variable as it is in force. */
+export interface Effective {
+  readonly name: Name
+  /** Null: not set, and without a default. */
+  readonly value: string | null
+  readonly isDefault: boolean
+}
+
+/** What is in place of a secret. */
+const SET = "(set)"
+
+/** Every variable as it is in force, for the operator: no secret, no query of a URL, no phone number. */
+export const effective: Effect.Effect<ReadonlyArray<Effective>, StartupProblems> = Effect.suspend(() =>
+  Effect.map(Effect.all(given), (given) =>
+    fields.map((field: Field & { readonly name: Name }): Effective => {
+      const value = Option.match(given[field.name], { onNone: () => "", onSome: Redacted.value }).trim()
+      if (value === "") return { name: field.name, value: field.default, isDefault: true }
+      const shown = field.secret === true ? SET : value.replace(/^(\w+:\/\/[^?#]*)[?#].*$/, `$1?${SET}`)
+      return {
+        name: field.name,
+        value: shown.replace(/\+?\d{7,}/g, (number) => `${"*".repeat(number.length - 2)}${number.slice(-2)}`),
+        isDefault: false
+      }
+    })
+  )
 )
 
 const parse = (
@@ -384,6 +430,18 @@ const parse = (
     )
   }
 
+  const bearer = (name: "OFFHOOK_API_READ_TOKEN" | "OFFHOOK_API_TOKEN"): Redacted.Redacted | null => {
+    const token = secret(name)
+    if (token !== null && Redacted.value(token).length < MIN_API_TOKEN) {
+      wrong(name, `must have ${MIN_API_TOKEN} characters or more`, "make one with: openssl rand -hex 32")
+    }
+    return token
+  }
+  const api = { operator: bearer("OFFHOOK_API_TOKEN"), reader: bearer("OFFHOOK_API_READ_TOKEN") }
+  if (api.operator !== null && api.reader !== null && Redacted.value(api.operator) === Redacted.value(api.reader)) {
+    wrong("OFFHOOK_API_READ_TOKEN", "is OFFHOOK_API_TOKEN itself", "make another one with: openssl rand -hex 32")
+  }
+
   const directory = or("OFFHOOK_RECORDINGS")
   const recordings = {
     directory,
@@ -416,6 +474,7 @@ const parse = (
         subaccounts,
         apiUrl: url("TWILIO_API_URL", or("TWILIO_API_URL"), "https", TwilioRest.API_URL) ?? TwilioRest.API_URL
       },
+      api,
       agentFile: text("OFFHOOK_AGENT"),
       recordings: directory.toLowerCase() === "off" ? null : recordings,
       greetingLine: text("OFFHOOK_GREETING_LINE"),
@@ -477,6 +536,9 @@ const headersOf = (value: Redacted.Redacted | null): Readonly<Record<string, Red
   }
   return headers
 }
+
+/** Nobody guesses so many. */
+const MIN_API_TOKEN = 16
 
 const TRUE = ["true", "yes", "on", "1"]
 const FALSE = ["false", "no", "off", "0"]

@@ -70,12 +70,11 @@ export const answer = Effect.fnUntraced(function* (
   const streamUrl = streamUrlOf(publicUrl, request.headers["host"])
   if (streamUrl === null) return yield* refused("webhook_host")
 
-  yield* Effect.logDebug("incoming call").pipe(
-    Effect.annotateLogs({ callSid, from: masked(call.from), to: masked(call.to) })
-  )
+  const parties = { from: masked(call.from), to: masked(call.to) }
+  yield* Effect.annotateLogs(Effect.logDebug("incoming call"), { callSid, ...parties })
   const unwelcome = calls.isLive(callSid) ? null : yield* callers.judge(call.from)
   if (unwelcome !== null) return yield* notTaken(options, unwelcome, callSid)
-  const admission = yield* calls.admit(call)
+  const admission = yield* calls.admit(call, parties)
   if (admission._tag === "Refused") return yield* notTaken(options, admission.reason, callSid)
   const { token } = admission
   return twiml(
