@@ -7,7 +7,7 @@
  * 3. A frame is late against the fastest of the call. The clocks may drift apart by 100 ppm and are given 200.
  */
 
-import { type Command, type Event, ModelFault } from "@offhook/core"
+import { type Command, type Event, ModelFault, type Outcome } from "@offhook/core"
 import type { Watcher } from "./CallObserver.ts"
 import type { Service } from "./Metrics.ts"
 
@@ -16,6 +16,17 @@ const LATE_MS = 200
 
 /** ms of drift for each ms of media: 200 ppm. */
 const DRIFT = 0.0002
+
+/** Makes the series of every outcome and error, so that the first of each is seen as a step. */
+export const declare = (metrics: Service): void => {
+  for (const outcome of OUTCOMES) metrics.add("offhook_calls_ended_total", 0, { outcome })
+  for (const where of ["connect", "session", "response", "close"]) {
+    for (const class_ of ["ignore", "note", "retry", "renew", "end"]) {
+      metrics.add("offhook_model_errors_total", 0, { where, class: class_ })
+    }
+  }
+  for (const [, kind] of KINDS) metrics.add("offhook_tokens_total", 0, { kind })
+}
 
 /** Counts one call that begins now. */
 export const watch = (metrics: Service): Watcher => {
@@ -158,6 +169,21 @@ const REACTIONS = {
   greeting: "offhook_first_word_seconds",
   interruption: "offhook_interruption_seconds"
 } as const
+
+const OUTCOMES = Object.keys({
+  "agent hung up": 0,
+  "caller hung up": 0,
+  "carrier lost": 0,
+  "carrier silent": 0,
+  "duration limit": 0,
+  "format mismatch": 0,
+  "model lost": 0,
+  "model refused": 0,
+  "never connected": 0,
+  operator: 0,
+  shutdown: 0,
+  fault: 0
+} satisfies Readonly<Record<Outcome | "fault", 0>>)
 
 const KINDS = [
   ["inputText", "input_text"],

@@ -100,6 +100,7 @@ export interface Frames {
 
 export interface Service {
   readonly inc: <N extends Of<"counter">>(name: N, ...labels: Labels<N>) => void
+  /** 0 makes a series that is not there yet: a rate knows its first step only from a zero before it. */
   readonly add: <N extends Of<"counter">>(name: N, value: number, ...labels: Labels<N>) => void
   readonly observe: <N extends Of<"histogram">>(name: N, value: number, ...labels: Labels<N>) => void
   /** `read` is asked at each scrape, and stays until another one takes its place. */
@@ -155,7 +156,7 @@ export const make = (): Service => {
   }
 
   const add = (name: string, value: number, labels: Readonly<Record<string, string>> = {}): void => {
-    if (value > 0) counters.get(name)?.inc(labels, value)
+    if (value >= 0) counters.get(name)?.inc(labels, value)
   }
 
   const exact = (name: Of<"counter">, value: number, labels: Readonly<Record<string, string>> = {}): void => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as AppConfig from "../src/config/AppConfig.ts"
 
@@ -27,7 +28,7 @@ describe("AppConfig", () => {
         port: 5050,
         host: "127.0.0.1",
         publicUrl: null,
-        twilio: { accountSid: null, tokens: [], apiUrl: "https://api.twilio.com" },
+        twilio: { accountSid: null, tokens: [], subaccounts: new Map(), apiUrl: "https://api.twilio.com" },
         agentFile: null,
         recordings: {
           directory: "recordings",
@@ -38,7 +39,12 @@ describe("AppConfig", () => {
           maxBytes: 16 * 1024 * 1024
         },
         greetingLine: null,
-        tailLine: null
+        tailLine: null,
+        busyLine: null,
+        logLevel: LogLevel.Info,
+        traces: null,
+        maxCalls: 100,
+        callers: { allow: [], deny: [], callerPerMinute: 10, callerPerHour: 60, perMinute: 300 }
       })
       assert.deepStrictEqual([settings.openai.url, settings.openai.model], ["wss://api.openai.com/v1/realtime", null])
     })
@@ -71,6 +77,44 @@ describe("AppConfig", () => {
       assert.strictEqual(settings.greetingLine, "One moment.")
       assert.notInclude(JSON.stringify(settings), TOKEN)
       assert.notInclude(JSON.stringify(settings), KEY)
+    })
+  )
+
+  it.effect("log level and traces, and nothing of the collector's key where settings are shown", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({
+        OPENAI_API_KEY: KEY,
+        OFFHOOK_LOG_LEVEL: "Debug",
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
+        OTEL_EXPORTER_OTLP_HEADERS: `x-api-key=${TOKEN},x-team=voice%20agents`,
+        OTEL_SERVICE_NAME: "reception"
+      })
+      assert.strictEqual(settings.logLevel, LogLevel.Debug)
+      assert.strictEqual(settings.traces?.url, "http://collector:4318/v1/traces")
+      assert.strictEqual(settings.traces?.serviceName, "reception")
+      const headers = Object.entries(settings.traces?.headers ?? {}).map(([name, value]) => [
+        name,
+        Redacted.value(value)
+      ])
+      assert.deepStrictEqual(headers, [
+        ["x-api-key", TOKEN],
+        ["x-team", "voice agents"]
+      ])
+      assert.notInclude(JSON.stringify(settings), TOKEN)
+
+      assert.deepStrictEqual(
+        yield* problems({
+          OPENAI_API_KEY: KEY,
+          OFFHOOK_LOG_LEVEL: "loud",
+          OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318",
+          OTEL_EXPORTER_OTLP_HEADERS: TOKEN
+        }),
+        [
+          "OFFHOOK_LOG_LEVEL must be one of debug, info, warning, error",
+          "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that begins with http:// or https://, without user name, query and fragment",
+          "OTEL_EXPORTER_OTLP_HEADERS must be name=value, several separated by commas, values percent-encoded"
+        ]
+      )
     })
   )
 
@@ -129,10 +173,12 @@ describe("AppConfig", () => {
   it.effect("a host and a model are one word", () =>
     Effect.gen(function* () {
       for (const HOST of ["0.0.0.0", "::1", "fe80::1%eth0", "voice.local"]) {
-        assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, HOST }), [])
+        const checked = { TWILIO_AUTH_TOKEN: TOKEN, PUBLIC_URL: "https://voice.example.com" }
+        assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, ...checked, HOST }), [])
       }
       assert.deepStrictEqual(yield* problems({ OPENAI_API_KEY: KEY, HOST: "http://a", OPENAI_MODEL: "gpt realtime" }), [
         "HOST must be an IP address or a host name",
+        "HOST must be this machine (127.0.0.1) without TWILIO_AUTH_TOKEN, since anybody could begin calls",
         "OPENAI_MODEL must be the name of a realtime model"
       ])
     })

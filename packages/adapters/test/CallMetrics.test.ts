@@ -1,4 +1,4 @@
-import type { CarrierAudio, Command } from "@offhook/core"
+import type { Command, Event } from "@offhook/core"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import * as CallMetrics from "../src/CallMetrics.ts"
@@ -57,7 +57,7 @@ describe("what a call adds to the metrics", () => {
 })
 
 describe("frames", () => {
-  const frame = (index: number, at: number): CarrierAudio => ({
+  const frame = (index: number, at: number): Event => ({
     _tag: "CarrierAudio",
     at,
     stream: 0,

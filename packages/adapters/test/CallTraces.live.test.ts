@@ -22,16 +22,15 @@ const traced = (names: ReadonlyArray<string>, status = 200) =>
       serviceName: "offhook-test",
       serviceVersion: "1.2.3"
     }).pipe(Layer.provide(NodeHttpClient.layer))
-    const calls = yield* Effect.gen(function* () {
+    const summaries = yield* Effect.gen(function* () {
       const tracer = yield* CallTraces.CallTraces
       assert(tracer !== null)
       return names.map((name) => {
-        const callSid = `CA${name}`
-        const watcher = CallTraces.watch(tracer, { callSid, model: "gpt-realtime", began: BEGAN })
-        return { callSid, ...Kept.play(name, watcher) }
+        const call = { callSid: `CA${name}`, model: "gpt-realtime", began: BEGAN }
+        return Kept.play(name, CallTraces.watch(tracer, call)).summary
       })
     }).pipe(Effect.provide(layer), Effect.scoped)
-    return { ...collector, summaries: calls.map(({ summary }) => summary) }
+    return { ...collector, summaries }
   })
 
 describe("traces of calls", () => {

@@ -16,16 +16,20 @@ import {
   type AppConfig,
   Callers,
   Calls,
+  CallTraces,
   CarrierSocket,
   type Errors,
   HttpListener,
+  Metrics,
   ModelSocket,
   type Problem,
   RecordingSink,
+  Refusal,
   type Tools,
   TwilioRest
 } from "@offhook/adapters"
 import type { Agent } from "@offhook/core"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -49,7 +53,7 @@ const DRAIN_TIMEOUT = Duration.seconds(5)
 export const layer = (
   options: Options
 ): Layer.Layer<
-  Calls.Calls | HttpListener.HttpListener | HttpServer.HttpServer,
+  Calls.Calls | HttpListener.HttpListener | HttpServer.HttpServer | Metrics.Metrics,
   Errors.ListenFailed | Problem.StartupProblems,
   FileSystem.FileSystem | Path.Path
 > => {
@@ -93,9 +97,23 @@ export const layer = (
   return drain.pipe(
     Layer.provideMerge(Layer.mergeAll(http, media)),
     Layer.provideMerge(calls),
-    Layer.provideMerge(HttpListener.layer({ host, port }))
+    Layer.provideMerge(HttpListener.layer({ host, port })),
+    Layer.provideMerge(Layer.merge(metrics, tracesOf(options.settings)))
   )
 }
+
+/** Every refusal has its series from the start: its first one is then seen as a step. */
+const metrics = Layer.tap(Metrics.Metrics.layer, (context) =>
+  Effect.sync(() => {
+    const { add } = Context.get(context, Metrics.Metrics)
+    for (const reason of Object.keys(Refusal.reasons)) add("offhook_refusals_total", 0, { reason })
+  })
+)
+
+const tracesOf = ({ traces }: AppConfig.Settings): Layer.Layer<never> =>
+  traces === null
+    ? Layer.empty
+    : Layer.provide(CallTraces.CallTraces.layer({ ...traces, serviceVersion: version }), NodeHttpClient.layer)
 
 /** What the settings say of Twilio's REST API; null where they are not enough. */
 export const restOf = ({ twilio: { accountSid, apiUrl, tokens } }: AppConfig.Settings): TwilioRest.Options | null => {

@@ -44,9 +44,9 @@ class Quit extends Data.TaggedError("Quit")<{ readonly status: number }> {}
 const tools = Tools.Tools.layerNone
 
 const serving = Effect.gen(function* () {
-  const { agent, settings } = yield* Startup.load()
+  const { agent, configuration, settings } = yield* Startup.load()
   const rest = App.restOf(settings)
-  const app = App.layer({ settings, agent, tools, rest, simulated: false })
+  const app = App.layer({ settings, agent, tools, rest, simulated: false, configuration })
   const told = Effect.flatMap(HttpListener.HttpListener, ({ hostname, port }) =>
     Effect.logInfo("listening").pipe(
       Effect.annotateLogs({
@@ -62,13 +62,13 @@ const serving = Effect.gen(function* () {
       "Set TWILIO_AUTH_TOKEN and PUBLIC_URL to take calls"
   )
   const warned = Accounts.areConfigured(settings.twilio) ? told : Effect.zipRight(told, unchecked)
-  return yield* Layer.launch(Layer.provide(Layer.effectDiscard(warned), app))
+  return yield* atLevel(settings.logLevel, Layer.launch(Layer.provide(Layer.effectDiscard(warned), app)))
 }).pipe(Effect.provide(logs("stdout")))
 
-/** Warnings and worse, unless `--log-level` says otherwise. */
-const quieter = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
-    Logger.withMinimumLogLevel(effect, level === LogLevel.Info ? LogLevel.Warning : level)
+/** The least severe line that is logged, unless `--log-level` says otherwise. */
+const atLevel = <A, E, R>(level: LogLevel.LogLevel, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (given) =>
+    Logger.withMinimumLogLevel(effect, given === LogLevel.Info ? level : given)
   )
 
 /** The story is what a person reads; the log beside it tells only what went wrong. */
@@ -78,7 +78,7 @@ const simulating = (mode: Exclude<Startup.Mode, { readonly _tag: "Real" }>, keep
       yield* Demo.run({ mode, tools, keep })
       if (keep) yield* Effect.never
     })
-  ).pipe(quieter, Effect.provide(logs("stderr")))
+  ).pipe((simulated) => atLevel(LogLevel.Warning, simulated), Effect.provide(logs("stderr")))
 
 const serve = Command.make("serve", {}, () => serving).pipe(
   Command.withDescription("Answer calls. Configured by the environment and .env alone; also what no subcommand does.")

@@ -29,6 +29,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type WebSocket, WebSocketServer } from "ws"
 import { ListenFailed } from "../Errors.ts"
+import { Metrics } from "../Metrics.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Wire from "./Wire.ts"
 
@@ -119,12 +120,15 @@ export const layer = (options: Options): Layer.Layer<HttpListener | HttpServer.H
 const make = Effect.fnUntraced(function* (options: Options) {
   const limit = { ...limits, ...options.limits }
   const sockets = new Set<Net.Socket>()
+  const metrics = yield* Metrics
+  metrics.gauge("offhook_connections", () => sockets.size)
   const clients = new Set<WebSocket>()
   const routes = new Set<UpgradeRoute>()
 
-  const run = yield* FiberSet.makeRuntime<never>()
+  // Outlives the server, whose release refuses what is not decided yet.
+  const runTold = yield* FiberSet.makeRuntime<never>()
   const tell = (reason: Refusal.Reason, annotations: Readonly<Record<string, string>> = {}) => {
-    run(Refusal.told(reason, annotations))
+    runTold(Refusal.told(reason, annotations))
   }
 
   const server = yield* Effect.acquireRelease(
@@ -140,6 +144,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
   let serving = unavailable
   server.on("request", (request, response) => serving(request, response))
+  const run = yield* FiberSet.makeRuntime<never>()
 
   const onDefect = (cause: unknown) => {
     run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))

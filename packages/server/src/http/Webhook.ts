@@ -1,14 +1,29 @@
 /** `POST|GET /incoming-call`: what Twilio asks when the phone rings, answered with TwiML (adapters' IncomingCall). */
 
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import { Calls, IncomingCall } from "@offhook/adapters"
+import { Calls, IncomingCall, Metrics } from "@offhook/adapters"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Route } from "./Problems.ts"
+
+export const routes: ReadonlyArray<Route> = [
+  { method: "GET", path: IncomingCall.PATH },
+  { method: "POST", path: IncomingCall.PATH }
+]
 
 export const layer = (options: IncomingCall.Options) =>
   HttpLayerRouter.use((router) =>
     Effect.gen(function* () {
       const calls = yield* Calls.Calls
-      const handler = Effect.provideService(IncomingCall.handler(options), Calls.Calls, calls)
+      const metrics = yield* Metrics.Metrics
+      const handler = IncomingCall.handler(options).pipe(
+        Effect.provideService(Calls.Calls, calls),
+        Effect.timed,
+        Effect.map(([took, response]) => {
+          metrics.observe("offhook_webhook_seconds", Duration.toSeconds(took), { status: String(response.status) })
+          return response
+        })
+      )
       yield* router.add("GET", IncomingCall.PATH, handler)
       yield* router.add("POST", IncomingCall.PATH, handler)
     })
