@@ -117,7 +117,7 @@ describe("before start", () => {
       const wrong = yield* Peers.carrier(server.port, callSid)
       wrong.start({ token: "x".repeat(32) })
       assert.strictEqual(yield* wrong.closed, 1008)
-      yield* Peers.until(() => noted(server, "the stream token is not the call's") === 1)
+      yield* Peers.until(() => noted(server, "reason=stream_token_forged") === 1)
       const right = yield* Peers.carrier(server.port, callSid)
       right.start({ token: Server.tokenOf(body) })
       right.media(1)
@@ -132,7 +132,7 @@ describe("before start", () => {
       const carrier = yield* stranger
       carrier.send("x".repeat(65 * 1024))
       assert.strictEqual(yield* carrier.closed, 1009)
-      yield* Peers.until(() => noted(server, "closed before it began: 1009") === 1)
+      yield* Peers.until(() => noted(server, "reason=stream_message_size") === 1)
     })
   )
 
@@ -140,7 +140,7 @@ describe("before start", () => {
     Effect.gen(function* () {
       const carrier = yield* stranger
       carrier.ws.terminate()
-      yield* Peers.until(() => noted(server, "closed before it began: 1006") === 1)
+      yield* Peers.until(() => noted(server, "reason=stream_gone") === 1)
     })
   )
 })

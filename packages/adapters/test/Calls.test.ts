@@ -1,4 +1,5 @@
 import { createHook } from "node:async_hooks"
+import type { IncomingMessage } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, type Command, type Event, OpenAI, Recording, Replay } from "@offhook/core"
 import * as Context from "effect/Context"
@@ -19,6 +20,7 @@ import type * as Wire from "../src/net/Wire.ts"
 import { ModelSocket } from "../src/openai/ModelSocket.ts"
 import { RecordingSink } from "../src/recording/RecordingSink.ts"
 import { type Tool, ToolError, Tools } from "../src/Tools.ts"
+import * as Accounts from "../src/twilio/Accounts.ts"
 import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
 import { TwilioRest } from "../src/twilio/TwilioRest.ts"
 
@@ -121,7 +123,16 @@ const registry = (
         pause: () => {},
         resume: () => {}
       }
-      claim = calls.claim({ callSid, streamSid: "MZ1", token, wire, closed: closed.await })
+      claim = calls.claim({
+        callSid,
+        accountSid: "AC1",
+        streamSid: "MZ1",
+        token,
+        urlToken: undefined,
+        marks: { outstanding: 0 },
+        wire,
+        closed: closed.await
+      })
       if (claim._tag === "Claimed") {
         claim.driver.dispatch({
           _tag: "CarrierStarted",
@@ -179,7 +190,9 @@ const registry = (
   })
 
 const token = (calls: Context.Tag.Service<Calls>, callSid = CALL) =>
-  Effect.map(calls.admit(callSid), (admission) => (admission._tag === "Admitted" ? admission.token : "closed"))
+  Effect.map(calls.admit({ callSid, accountSid: "AC1" }), (admission) =>
+    admission._tag === "Admitted" ? admission.token : "closed"
+  )
 
 /** Lets forked fibers come to their waits. */
 const settled = Effect.repeatN(Effect.yieldNow(), 20)
@@ -189,7 +202,7 @@ describe("Calls", () => {
     Effect.gen(function* () {
       const { calls, story } = yield* registry()
       const first = yield* token(calls)
-      assert.match(first, /^[\w-]{32}$/)
+      assert.match(first, /^1\.CA1\.AC1\.[0-9a-z]+\.[\w-]{16}\.[\w-]{43}$/)
       assert.strictEqual(yield* token(calls), first)
       assert.notStrictEqual(yield* token(calls, "CA2"), first)
       assert.deepStrictEqual(story, ["connect 0", "connect 0"])
@@ -204,10 +217,10 @@ describe("Calls", () => {
       const reasons = [stream(CALL, undefined), stream(CALL, `${right}x`), stream(CALL, right.replace(/.$/, "*"))].map(
         ({ claim }) => (claim._tag === "Refused" ? claim.reason : "claimed")
       )
-      assert.deepStrictEqual(reasons, Array(3).fill("the stream token is not the call's"))
-      assert.deepStrictEqual(stream("CA2", right).claim, { _tag: "Refused", reason: "no webhook admitted this call" })
+      assert.deepStrictEqual(reasons, ["stream_not_admitted", "stream_token_forged", "stream_token_forged"])
+      assert.deepStrictEqual(stream("CA2", right).claim, { _tag: "Refused", reason: "stream_token_other" })
       assert.strictEqual(stream(CALL, right).claim._tag, "Claimed")
-      assert.deepStrictEqual(stream(CALL, right).claim, { _tag: "Refused", reason: "the call has had its stream" })
+      assert.deepStrictEqual(stream(CALL, right).claim, { _tag: "Refused", reason: "stream_token_used" })
     })
   )
 
@@ -307,7 +320,7 @@ describe("Calls", () => {
       for (const callSid of ["", "CON", "../CA1", "CA1/../../x", "CA1\n", "CA1 callSid=CA2", `CA${"1".repeat(65)}`]) {
         assert.deepStrictEqual(stream(callSid, undefined).claim, {
           _tag: "Refused",
-          reason: "CallSid must be CA and letters or digits"
+          reason: "stream_call_sid"
         })
       }
       assert.deepStrictEqual([story, yield* calls.live], [[], 0])
@@ -317,7 +330,7 @@ describe("Calls", () => {
   it.scoped("a call that fails as it begins takes no stream: the carrier must run its tail", () =>
     Effect.gen(function* () {
       const { calls, logs, story, stream } = yield* registry({ admittedOnly: false, connect: Effect.die("no model") })
-      assert.deepStrictEqual(stream(CALL, undefined).claim, { _tag: "Refused", reason: "the call could not begin" })
+      assert.deepStrictEqual(stream(CALL, undefined).claim, { _tag: "Refused", reason: "stream_failed" })
       yield* calls.idle
       assert.deepStrictEqual(story, [`over ${CALL}`])
       assert.strictEqual(logs.filter((line) => line.includes("call failed")).length, 1)
@@ -442,7 +455,10 @@ describe("Calls", () => {
       const live = stream(CALL, yield* token(calls))
       yield* calls.close
       assert.isFalse(yield* calls.isOpen)
-      assert.deepStrictEqual(yield* calls.admit("CA2"), { _tag: "Closed" })
+      assert.deepStrictEqual(yield* calls.admit({ callSid: "CA2", accountSid: "AC1" }), {
+        _tag: "Refused",
+        reason: "call_closed"
+      })
       assert.strictEqual(stream("CA3", undefined).claim._tag, "Refused")
       assert.strictEqual(yield* calls.live, 1)
       const ending = yield* Effect.fork(calls.endAll("shutdown"))
@@ -490,9 +506,13 @@ describe("Calls", () => {
       const { calls, commands, fromModel, ready } = yield* registry().pipe(
         Effect.provide(Supervisor.addSupervisor(fibers))
       )
-      const route = yield* CarrierSocket.route({ tokens: [], publicUrl: "" }).pipe(Effect.provideService(Calls, calls))
+      const route = yield* CarrierSocket.route({ accounts: Accounts.none, publicUrl: "" }).pipe(
+        Effect.provideService(Calls, calls)
+      )
       const sent: Array<string> = []
-      const carrier = route.accept({ ...silent, send: (message) => sent.push(String(message)) > 0 })
+      const carrier = route.accept({ ...silent, send: (message) => sent.push(String(message)) > 0 }, {
+        url: CarrierSocket.PATH
+      } as IncomingMessage)
       if (!("onText" in carrier)) return assert.fail("no text")
       const streamSid = "MZ1"
       const start = { streamSid, callSid: CALL, accountSid: "AC1", mediaFormat: MULAW, customParameters: {} }

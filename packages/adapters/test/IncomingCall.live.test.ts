@@ -24,7 +24,14 @@ const signedWebhook = (token: Redacted.Redacted, callSid = CALL) => ({
   )
 })
 
-const signedUpgrade = { "x-twilio-signature": Signature.sign(TOKEN, `wss://voice.example.com/offhook/media-stream`) }
+/** The upgrade that Twilio makes of a document: its path as our listener sees it, and its signature. */
+const upgradeOf = (twiml: string) => {
+  const url = /<Stream url="([^"]*)"/.exec(twiml)?.[1] ?? ""
+  return {
+    path: url.slice(url.indexOf("/media-stream")),
+    headers: { "x-twilio-signature": Signature.sign(TOKEN, url) }
+  }
+}
 
 const refusal = <A, R>(connecting: Effect.Effect<A, never, R>) =>
   connecting.pipe(Effect.sandbox, Effect.flip, Effect.map(Cause.pretty))
@@ -42,7 +49,7 @@ describe("the webhook, with Twilio tokens", () => {
 
       const first = yield* Server.webhook(server.port, CALL, signedWebhook(TOKEN))
       assert.strictEqual(first.status, 200)
-      assert.include(first.body, '<Stream url="wss://voice.example.com/offhook/media-stream">')
+      assert.include(first.body, '<Stream url="wss://voice.example.com/offhook/media-stream/1.')
       const again = yield* Server.webhook(server.port, CALL, signedWebhook(SECONDARY))
       assert.deepStrictEqual(again, first)
       yield* Peers.until(() => model.peers.length === 1)
@@ -57,14 +64,13 @@ describe("the webhook, with Twilio tokens", () => {
         const model = yield* Peers.model()
         const server = yield* Server.make({ modelUrl: model.url, tokens: [TOKEN], publicUrl: PUBLIC_URL })
         assert.include(yield* refusal(Peers.carrier(server.port, CALL)), "Unexpected server response: 403")
-
-        const strange = yield* Peers.carrier(server.port, CALL, { headers: signedUpgrade })
-        strange.start()
-        assert.strictEqual(yield* strange.closed, 1008)
         assert.strictEqual(model.peers.length, 0)
 
         const { body } = yield* Server.webhook(server.port, CALL, signedWebhook(TOKEN))
-        const carrier = yield* Peers.carrier(server.port, CALL, { headers: signedUpgrade })
+        const strange = yield* Peers.carrier(server.port, CALL, upgradeOf(body))
+        strange.start()
+        assert.strictEqual(yield* strange.closed, 1008)
+        const carrier = yield* Peers.carrier(server.port, CALL, upgradeOf(body))
         carrier.start({ token: Server.tokenOf(body) })
         carrier.media(1)
         yield* Peers.until(
@@ -93,7 +99,7 @@ describe("the webhook, with Twilio tokens", () => {
       const server = yield* Server.make({ modelUrl: model.url, tokens: [TOKEN], publicUrl: PUBLIC_URL })
       const { body } = yield* Server.webhook(server.port, CALL, signedWebhook(TOKEN))
       const token = Server.tokenOf(body)
-      const carrier = yield* Peers.carrier(server.port, CALL, { headers: signedUpgrade })
+      const carrier = yield* Peers.carrier(server.port, CALL, upgradeOf(body))
       carrier.start({ token, caller: "+15551230001" })
       for (let chunk = 1; chunk < 5; chunk++) carrier.media(chunk)
       carrier.send("{")
@@ -121,7 +127,7 @@ describe("the webhook, without", () => {
       const server = yield* Server.make({ modelUrl: model.url })
       const { body, status } = yield* Server.request(server.port, "GET", `/incoming-call?CallSid=${CALL}&From=x`)
       assert.strictEqual(status, 200)
-      assert.include(body, `url="ws://127.0.0.1:${server.port}/media-stream"`)
+      assert.include(body, `url="ws://127.0.0.1:${server.port}/media-stream/1.${CALL}.`)
       yield* server.calls.close
       const late = yield* Server.webhook(server.port, "CA2")
       assert.match(late.body, /<Response><Say>[^<]+<\/Say><Hangup\/><\/Response>$/)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
+import * as Refusal from "../src/Refusal.ts"
 import * as Webhook from "../src/twilio/Webhook.ts"
 
 const FORM = "application/x-www-form-urlencoded"
@@ -67,7 +68,7 @@ describe("an incoming call", () => {
 
   it("of a POST takes no field from the query", () => {
     const request = { ...post("From=x"), target: `/incoming-call?CallSid=${CALL_SID}` }
-    assert.deepStrictEqual(call(request), { _tag: "Malformed", status: 400, reason: "CallSid is missing" })
+    assert.deepStrictEqual(call(request), { _tag: "Malformed", reason: "webhook_call_sid" })
   })
 
   it("takes the media type in any case and with parameters", () => {
@@ -104,7 +105,7 @@ describe("an incoming call", () => {
 describe("malformed is", () => {
   const status = (request: Webhook.Request) => {
     const answer = call(request)
-    return answer._tag === "Malformed" ? answer.status : undefined
+    return answer._tag === "Malformed" ? Refusal.reasons[answer.reason].code : undefined
   }
 
   it("another method", () => {

@@ -150,7 +150,7 @@ describe("what the documents name", () => {
 
   it("what the README says one will hear or read is what is said", () => {
     const said = {
-      "the signature is missing or wrong": "packages/adapters/src/twilio/IncomingCall.ts",
+      "the signature is missing or wrong": "packages/adapters/src/Refusal.ts",
       "This call ends here": "packages/core/src/twilio/TwiML.ts",
       "model refused": "packages/core/src/Command.ts",
       "model lost": "packages/core/src/Command.ts"

@@ -100,16 +100,16 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     let countedAt = 0
     strangers++
 
-    const tell = (reason: Refusal.Reason): void => {
-      run(Refusal.told(reason, callSid === undefined ? {} : { callSid }))
+    const tell = (reason: Refusal.Reason, annotations: Readonly<Record<string, string | number>> = {}): void => {
+      run(Refusal.told(reason, callSid === undefined ? annotations : { ...annotations, callSid }))
     }
 
-    const refuse = (reason: Refusal.Reason): void => {
+    const refuse = (reason: Refusal.Reason, what?: string): void => {
       isRefused = true
       noLonger()
       const { code, sentence } = Refusal.reasons[reason]
       wire.close(code, sentence)
-      tell(reason)
+      tell(reason, what === undefined ? {} : { what })
     }
 
     const waiting: Fiber.RuntimeFiber<void> = run(
@@ -130,7 +130,10 @@ export const route = Effect.fnUntraced(function* (options: Options) {
       if (binary) return refuse("stream_binary")
       const event = Twilio.decode(text, 0, connection)
       if (event === null && ++messages < MAX_BEFORE_START) return
-      if (event === null || event._tag !== "CarrierStarted") return refuse("stream_before_start")
+      if (event === null) return refuse("stream_before_start", "too many messages before start")
+      if (event._tag !== "CarrierStarted") {
+        return refuse("stream_before_start", event._tag === "CarrierMisbehaved" ? event.what : "message before start")
+      }
       const { accountSid, parameters, streamSid } = event
       const claim = calls.claim({
         callSid: event.callSid,
@@ -175,7 +178,7 @@ export const route = Effect.fnUntraced(function* (options: Options) {
         if (!isRefused) {
           const breach = BREACHES[code]
           if (breach !== undefined) tell(breach)
-          else if (claimed === undefined) tell("stream_gone")
+          else if (claimed === undefined) tell("stream_gone", { code })
         }
         if (claimed === undefined) return
         const { driver, stream } = claimed

@@ -14,11 +14,13 @@ import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as Supervisor from "effect/Supervisor"
 import { CallObserver, type Observer } from "../../src/CallObserver.ts"
-import { Calls } from "../../src/Calls.ts"
+import { Calls, MAX_CALLS } from "../../src/Calls.ts"
 import * as HttpListener from "../../src/net/HttpListener.ts"
 import { ModelSocket } from "../../src/openai/ModelSocket.ts"
 import { RecordingSink } from "../../src/recording/RecordingSink.ts"
 import { type Tool, Tools } from "../../src/Tools.ts"
+import * as Accounts from "../../src/twilio/Accounts.ts"
+import * as Callers from "../../src/twilio/Callers.ts"
 import * as CarrierSocket from "../../src/twilio/CarrierSocket.ts"
 import * as IncomingCall from "../../src/twilio/IncomingCall.ts"
 import { TwilioRest } from "../../src/twilio/TwilioRest.ts"
@@ -31,6 +33,11 @@ export interface Options {
   readonly agent?: Partial<Agent.Agent>
   readonly tools?: Readonly<Record<string, Tool>>
   readonly tokens?: ReadonlyArray<Redacted.Redacted>
+  readonly subaccounts?: Accounts.Accounts["subaccounts"]
+  /** Undefined: whatever the tokens sign for. */
+  readonly accountSid?: string
+  readonly callers?: Callers.Callers
+  readonly maxCalls?: number
   readonly publicUrl?: string
   readonly rest?: Layer.Layer<TwilioRest>
   readonly observer?: Partial<Observer>
@@ -59,12 +66,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const logger = Logger.make((entry) => {
     logs.push(Logger.logfmtLogger.log(entry))
   })
-  const tokens = options.tokens ?? []
+  const accounts: Accounts.Accounts = {
+    accountSid: options.accountSid ?? null,
+    tokens: options.tokens ?? [],
+    subaccounts: options.subaccounts ?? new Map()
+  }
   const publicUrl = options.publicUrl ?? null
   const agent = { ...Agent.defaults, ...options.agent }
+  const answering = IncomingCall.handler({ accounts, publicUrl, callers: options.callers ?? Callers.everybody })
   const media = Layer.mergeAll(
-    CarrierSocket.layer({ tokens, publicUrl: publicUrl ?? "" }),
-    HttpLayerRouter.serve(HttpLayerRouter.add("*", IncomingCall.PATH, IncomingCall.handler({ tokens, publicUrl })), {
+    CarrierSocket.layer({ accounts, publicUrl: publicUrl ?? "" }),
+    HttpLayerRouter.serve(HttpLayerRouter.add("*", IncomingCall.PATH, answering), {
       disableLogger: true,
       disableListenLog: true
     })
@@ -74,7 +86,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       ? RecordingSink.layerMemory(files)
       : RecordingSink.layer({ directory: options.recordings, version: "test" }).pipe(Layer.provide(NodeContext.layer))
   const layer = media.pipe(
-    Layer.provideMerge(Calls.layer({ agent, admittedOnly: tokens.length > 0 })),
+    Layer.provideMerge(
+      Calls.layer({
+        agent,
+        admittedOnly: Accounts.areConfigured(accounts),
+        accounts,
+        maxCalls: options.maxCalls ?? MAX_CALLS
+      })
+    ),
     Layer.provide([
       ModelSocket.layer({ url: options.modelUrl, apiKey: Redacted.make(KEY) }),
       Tools.layer(options.tools ?? {}),

@@ -14,6 +14,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -26,6 +27,7 @@ export interface Options {
   /** Signatures are checked, and the carrier signs. */
   readonly authToken?: string
   readonly model?: Partial<ModelServer.Options>
+  readonly traces?: AppConfig.Settings["traces"]
 }
 
 export type CallOptions = Omit<CarrierClient.Options, "accountSid" | "rest" | "webhookUrl">
@@ -81,12 +83,18 @@ export const make = Effect.fnUntraced(function* (
     twilio: {
       accountSid,
       tokens: authToken === undefined ? [] : [Redacted.make(authToken)],
+      subaccounts: new Map(),
       apiUrl: rest.url
     },
     agentFile: null,
     recordings: { directory, audio: true, digits: false, numbers: false, days: 1, maxBytes: 64 * 1024 * 1024 },
     greetingLine: null,
-    tailLine: null
+    tailLine: null,
+    logLevel: LogLevel.All,
+    traces: options.traces ?? null,
+    busyLine: null,
+    maxCalls: 100,
+    callers: { allow: [], deny: [], callerPerMinute: 0, callerPerHour: 0, perMinute: 0 }
   }
   const app = yield* App.layer({
     settings,
