@@ -20,8 +20,8 @@ export const Call = Schema.Struct({
   phase: Schema.Literal("waiting", "live", "closing", "ended").annotations({
     description: "waiting: for the media stream; closing: the line is being closed"
   }),
-  stream: Schema.Literal("awaited", "open", "closing", "closed").annotations({
-    description: "Twilio's media stream"
+  carrier: Schema.Literal("awaited", "open", "closing", "closed").annotations({
+    description: "The media stream from Twilio"
   }),
   model: Schema.Literal("connecting", "configuring", "ready", "closed").annotations({
     description: "The connection to the model"

@@ -33,7 +33,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Health from "./http/Health.ts"
+import * as Api from "./http/Api.ts"
+import * as Problems from "./http/Problems.ts"
 import * as Webhook from "./http/Webhook.ts"
 import { version } from "./Version.ts"
 
@@ -45,6 +46,8 @@ export interface Options {
   readonly rest: TwilioRest.Options | null
   /** The model is simulated: nobody but this machine is answered. */
   readonly simulated: boolean
+  /** What the API tells of the configuration. */
+  readonly configuration: ReadonlyArray<AppConfig.Effective>
 }
 
 /** For live calls, when the server stops: under the 10 s after which `docker stop` kills. */
@@ -88,7 +91,16 @@ export const layer = (
     ...(greetingLine === null ? {} : { greetingLine }),
     ...(tailLine === null ? {} : { tailLine })
   })
-  const http = HttpLayerRouter.serve(Layer.mergeAll(Health.layer(version), webhook), {
+  const api = Api.layer({
+    tokens: options.settings.api,
+    version,
+    model: options.agent.model,
+    signatures: Accounts.areConfigured(twilio) ? "checked" : "not checked",
+    limits: { maxCalls: options.settings.maxCalls, ...HttpListener.limits },
+    configuration: options.configuration
+  })
+  const problems = Problems.layer([...Api.routes, ...Webhook.routes])
+  const http = HttpLayerRouter.serve(Layer.mergeAll(problems, api, webhook), {
     disableLogger: true,
     disableListenLog: true
   })

@@ -78,7 +78,7 @@ export const run = ({
     const line = (name: string, { delay, jitter }: { readonly delay: number; readonly jitter: number }) =>
       Line.make({ delay, jitter, random: random.split(name) })
 
-    const { agent, settings } = yield* Startup.load({
+    const { agent, configuration, settings } = yield* Startup.load({
       ...OVERRIDES,
       ...(keep ? {} : { PORT: "0" }),
       ...(mode._tag === "RealModel" ? {} : SIMULATED)
@@ -115,7 +115,8 @@ export const run = ({
       agent,
       tools,
       rest: { accountSid: phone.accountSid, authToken: Redacted.make("simulated"), apiUrl: rest.url },
-      simulated: mode._tag === "Simulated"
+      simulated: mode._tag === "Simulated",
+      configuration
     }).pipe(Layer.provide(Layer.succeed(CallObserver.CallObserver, observer)), Layer.build)
     const { port } = Context.get(app, HttpListener.HttpListener)
 

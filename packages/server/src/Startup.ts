@@ -15,6 +15,8 @@ import * as Either from "effect/Either"
 export interface Startup {
   readonly settings: AppConfig.Settings
   readonly agent: Agent.Agent
+  /** What the settings were made of, without secrets. */
+  readonly configuration: ReadonlyArray<AppConfig.Effective>
 }
 
 /** Reads `.env` of the working directory, if there is one. What the environment sets already, wins. */
@@ -44,7 +46,8 @@ export const load = (overrides: Readonly<Record<string, string>> = {}) =>
     }
     const { model } = settings.right.openai
     const chosen: Agent.Agent = model === null ? agent.right : { ...agent.right, model }
-    return { settings: settings.right, agent: chosen } satisfies Startup
+    const configuration = yield* AppConfig.effective
+    return { settings: settings.right, agent: chosen, configuration } satisfies Startup
   }).pipe(
     Effect.withConfigProvider(
       ConfigProvider.orElse(ConfigProvider.fromMap(new Map(Object.entries(overrides))), ConfigProvider.fromEnv)

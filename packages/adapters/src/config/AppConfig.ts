@@ -246,7 +246,7 @@ export const effective: Effect.Effect<ReadonlyArray<Effective>, StartupProblems>
       const shown = field.secret === true ? SET : value.replace(/^(\w+:\/\/[^?#]*)[?#].*$/, `$1?${SET}`)
       return {
         name: field.name,
-        value: shown.replace(/\+?\d{7,}/g, (number) => `${"*".repeat(number.length - 2)}${number.slice(-2)}`),
+        value: shown.replace(/\+\d+(?=\d\d)/g, (number) => "*".repeat(number.length)),
         isDefault: false
       }
     })

@@ -27,6 +27,8 @@ export interface Options {
   /** Signatures are checked, and the carrier signs. */
   readonly authToken?: string
   readonly model?: Partial<ModelServer.Options>
+  /** Instead of the tokens below. */
+  readonly api?: Partial<AppConfig.Settings["api"]>
   readonly traces?: AppConfig.Settings["traces"]
 }
 
@@ -86,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
       subaccounts: new Map(),
       apiUrl: rest.url
     },
+    api: { operator: Redacted.make(OPERATOR), reader: Redacted.make(READER), ...options.api },
     agentFile: null,
     recordings: { directory, audio: true, digits: false, numbers: false, days: 1, maxBytes: 64 * 1024 * 1024 },
     greetingLine: null,
@@ -101,7 +104,8 @@ export const make = Effect.fnUntraced(function* (
     agent: { ...Agent.defaults, ...options.agent },
     tools: Tools.Tools.layer(options.tools ?? {}),
     rest: { accountSid, authToken: Redacted.make(authToken ?? "any"), apiUrl: rest.url },
-    simulated: false
+    simulated: false,
+    configuration: [{ name: "OPENAI_API_KEY", value: "(set)", isDefault: false }]
   }).pipe(
     Layer.provide(
       Logger.replace(
@@ -163,6 +167,8 @@ const allReplay = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, direct
 
 /** What must never be in a log line. */
 export const KEY = "sk-test-0123456789abcdef"
+export const OPERATOR = "operator-0123456789abcdef"
+export const READER = "reader-0123456789abcdef"
 
 const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
   Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))
