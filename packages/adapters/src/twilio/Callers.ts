@@ -76,7 +76,7 @@ const limiter = (points: number, duration: number): ReadonlyArray<RateLimiterMem
 const have = async (limiters: ReadonlyArray<RateLimiterMemory>, key: string): Promise<boolean> => {
   for (const one of limiters) {
     const state = await one.get(key)
-    if (state !== null && state.remainingPoints <= 0) return false
+    if (state !== null && state.msBeforeNext > 0 && state.remainingPoints <= 0) return false
   }
   return true
 }
