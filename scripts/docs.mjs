@@ -18,6 +18,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {Schema} agentSchema AgentFile.jsonSchema
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
+ * @property {Readonly<Record<string, { readonly type: string, readonly help: string, readonly labels: ReadonlyArray<string> }>>} metrics Metrics.table
  * @property {Readonly<Record<string, { readonly sentence: string, readonly tolerance: string | null, readonly isSafety: boolean }>>} invariants Invariants.rules
  * @property {ReadonlyArray<import("./dependencies.mjs").Installed>} installed what production has
  * @property {(path: string) => string} read a file of the repository
@@ -28,6 +29,7 @@ export const documents = [
   "README.md",
   "docs/ARCHITECTURE.md",
   "docs/DEPENDENCIES.md",
+  "docs/OPERATIONS.md",
   "docs/RECORDING.md",
   "docs/SIMULATION.md",
   "docs/decisions/README.md"
@@ -58,6 +60,8 @@ const made = (name, sources) => {
       return agent(sources.agentSchema)
     case "deadlines":
       return deadlines(sources)
+    case "metrics":
+      return metrics(sources.metrics)
     case "invariants":
       return invariants(sources.invariants)
     case "decisions":
@@ -175,6 +179,18 @@ const deadlines = ({ deadlines, limits: l }) => {
   )
 }
 
+/** @param {Sources["metrics"]} metrics */
+const metrics = (metrics) =>
+  table(
+    ["metric", "type", "labels", "meaning"],
+    Object.entries(metrics).map(([name, { help, labels, type }]) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(", "),
+      help
+    ])
+  )
+
 /** @param {Sources["invariants"]} rules */
 const invariants = (rules) =>
   table(
@@ -251,12 +267,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (status !== 0) process.exit(status)
   /** @param {string} path */
   const built = (path) => import(new URL(`../packages/${path}`, import.meta.url).href)
-  const { AgentFile, AppConfig } = await built("adapters/dist/index.js")
+  const { AgentFile, AppConfig, Metrics } = await built("adapters/dist/index.js")
   const sources = {
     fields: AppConfig.fields,
     agentSchema: AgentFile.jsonSchema,
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
+    metrics: Metrics.table,
     invariants: (await built("simulator/dist/index.js")).Invariants.rules,
     installed: installed(),
     read,
