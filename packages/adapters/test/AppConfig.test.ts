@@ -29,6 +29,7 @@ describe("AppConfig", () => {
         host: "127.0.0.1",
         publicUrl: null,
         twilio: { accountSid: null, tokens: [], subaccounts: new Map(), apiUrl: "https://api.twilio.com" },
+        api: { operator: null, reader: null },
         agentFile: null,
         recordings: {
           directory: "recordings",
@@ -115,6 +116,63 @@ describe("AppConfig", () => {
           "OTEL_EXPORTER_OTLP_HEADERS must be name=value, several separated by commas, values percent-encoded"
         ]
       )
+    })
+  )
+
+  it.effect("the API's tokens are two, are long, and are secrets", () =>
+    Effect.gen(function* () {
+      const [operator, reader] = ["o".repeat(16), "r".repeat(16)]
+      const { api } = yield* load({
+        OPENAI_API_KEY: KEY,
+        OFFHOOK_API_TOKEN: operator,
+        OFFHOOK_API_READ_TOKEN: ` ${reader} `
+      })
+      assert.strictEqual(api.operator && Redacted.value(api.operator), operator)
+      assert.strictEqual(api.reader && Redacted.value(api.reader), reader)
+      assert.notInclude(JSON.stringify(api), operator)
+      const short = { OPENAI_API_KEY: KEY, OFFHOOK_API_TOKEN: "o".repeat(15) }
+      assert.deepStrictEqual(yield* problems(short), ["OFFHOOK_API_TOKEN must have 16 characters or more"])
+      assert.deepStrictEqual(
+        yield* problems({ OPENAI_API_KEY: KEY, OFFHOOK_API_TOKEN: operator, OFFHOOK_API_READ_TOKEN: operator }),
+        ["OFFHOOK_API_READ_TOKEN is OFFHOOK_API_TOKEN itself"]
+      )
+    })
+  )
+
+  it.effect("what is in force is told without secrets, queries and numbers", () =>
+    Effect.gen(function* () {
+      const told = yield* AppConfig.effective.pipe(
+        Effect.withConfigProvider(
+          ConfigProvider.fromMap(
+            new Map([
+              ["OPENAI_API_KEY", KEY],
+              ["OPENAI_REALTIME_URL", `wss://model.example.com/v1?api-key=${TOKEN}`],
+              ["TWILIO_AUTH_TOKEN", TOKEN],
+              ["TWILIO_AUTH_TOKEN_SECONDARY", ""],
+              ["OFFHOOK_API_TOKEN", TOKEN],
+              ["OFFHOOK_ALLOW_CALLERS", "+15551230001"],
+              ["OFFHOOK_BUSY_LINE", "Call +15551230001."],
+              ["OFFHOOK_RECORDINGS_BYTES", "16777216"]
+            ])
+          )
+        )
+      )
+      assert.deepStrictEqual(
+        told.map(({ name }) => name),
+        AppConfig.fields.map(({ name }) => name)
+      )
+      const set = told.filter(({ isDefault }) => !isDefault).map(({ name, value }) => [name, value])
+      assert.deepStrictEqual(Object.fromEntries(set), {
+        OPENAI_API_KEY: "(set)",
+        OPENAI_REALTIME_URL: "wss://model.example.com/v1?(set)",
+        TWILIO_AUTH_TOKEN: "(set)",
+        OFFHOOK_API_TOKEN: "(set)",
+        OFFHOOK_ALLOW_CALLERS: "(set)",
+        OFFHOOK_BUSY_LINE: "Call **********01.",
+        OFFHOOK_RECORDINGS_BYTES: "16777216"
+      })
+      assert.deepInclude(told, { name: "PORT", value: "5050", isDefault: true })
+      assert.deepInclude(told, { name: "TWILIO_AUTH_TOKEN_SECONDARY", value: null, isDefault: true })
     })
   )
 

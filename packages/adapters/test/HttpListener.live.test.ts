@@ -189,7 +189,10 @@ describe("a refused upgrade", () => {
       const [line, ...headers] = head.split("\r\n")
       assert.include(headers, "Connection: close")
       assert.include(headers, `Content-Length: ${Buffer.byteLength(body, "latin1")}`)
-      return [line, Buffer.from(body, "latin1").toString("utf8")]
+      assert.include(headers, "content-type: application/problem+json")
+      const { detail, requestId } = JSON.parse(Buffer.from(body, "latin1").toString("utf8"))
+      assert.include(headers, `x-request-id: ${requestId}`)
+      return [line, detail]
     })
 
   const unasked = () => assert.fail("admit was asked")

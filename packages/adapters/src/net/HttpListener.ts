@@ -7,6 +7,7 @@
  *
  * 1. Every socket has an error listener from its first moment to its last: no reset of a peer is an exception.
  * 2. A refused upgrade is answered in HTTP (with `Content-Length` and `Connection: close`) before anything is switched.
+ *    What is answered here, and not by the app, is a problem as the app's are (HttpProblem), with the request's id.
  * 3. `admit` decides before the 101 and holds nothing: its socket may be gone a moment later.
  * 4. `accept` is called in the tick of the 101, so no message is missed.
  * 5. Release ends every socket, in a bounded time: 1001 to WebSocket peers, a grace, then the rest is destroyed.
@@ -31,9 +32,10 @@ import { type WebSocket, WebSocketServer } from "ws"
 import { ListenFailed } from "../Errors.ts"
 import { Metrics } from "../Metrics.ts"
 import * as Refusal from "../Refusal.ts"
+import * as HttpProblem from "./HttpProblem.ts"
 import * as Wire from "./Wire.ts"
 
-/** What `admit` answers. `reason` is the plain text of the response, so it must not hold a secret. */
+/** What `admit` answers. `reason` is the detail of the answer, so it must not hold a secret. */
 export type Verdict =
   | { readonly _tag: "Accept" }
   | { readonly _tag: "Refuse"; readonly status: number; readonly reason: string }
@@ -150,10 +152,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))
   }
 
-  const refuseUpgrade = (socket: Net.Socket, reason: Refusal.Reason, fault?: string) => {
+  const refuseUpgrade = (socket: Net.Socket, requestId: string, reason: Refusal.Reason, fault?: string) => {
     const { code, sentence } = Refusal.reasons[reason]
-    answer(socket, code, fault ?? sentence)
-    tell(reason, fault === undefined ? {} : { fault })
+    answer(socket, code, fault ?? sentence, requestId)
+    tell(reason, fault === undefined ? { requestId } : { requestId, fault })
   }
 
   const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
@@ -171,24 +173,26 @@ const make = Effect.fnUntraced(function* (options: Options) {
     socket: Net.Socket,
     head: Buffer
   ) => {
-    if (verdict._tag === "Refuse") return answer(socket, verdict.status, verdict.reason)
-    if (!server.listening) return refuseUpgrade(socket, "upgrade_closed")
+    const requestId = identify(request)
+    if (verdict._tag === "Refuse") return answer(socket, verdict.status, verdict.reason, requestId)
+    if (!server.listening) return refuseUpgrade(socket, requestId, "upgrade_closed")
     upgrade(route, request, socket, head)
   }
 
   server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
+    const requestId = identify(request)
     const failed = (cause: Cause.Cause<unknown>) => {
-      answer(socket, 500, "internal error")
-      run(Effect.logError("an upgrade could not be decided", cause))
+      answer(socket, 500, "internal error", requestId)
+      run(Effect.annotateLogs(Effect.logError("an upgrade could not be decided", cause), { requestId }))
     }
     let route: UpgradeRoute | undefined
     let verdict: ReturnType<UpgradeRoute["admit"]>
     try {
       const path = pathOf(request)
       route = [...routes].find((route) => route.matches(path))
-      if (route === undefined) return refuseUpgrade(socket, "upgrade_path")
+      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       const fault = malformed(request)
-      if (fault !== undefined) return refuseUpgrade(socket, "upgrade_malformed", fault)
+      if (fault !== undefined) return refuseUpgrade(socket, requestId, "upgrade_malformed", fault)
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -196,13 +200,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
 
     const chosen = route
-    const fiber = run(Effect.timeout(verdict, limit.admitTimeout))
+    const fiber = run(Effect.annotateLogs(Effect.timeout(verdict, limit.admitTimeout), { requestId }))
     const unwatch = watch(socket, () => fiber.unsafeInterruptAsFork(fiber.id()))
     fiber.addObserver((exit) => {
       unwatch()
       if (Exit.isSuccess(exit)) return settle(exit.value, chosen, request, socket, head)
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
-      refuseUpgrade(socket, "upgrade_undecided")
+      refuseUpgrade(socket, requestId, "upgrade_undecided")
     })
   })
 
@@ -262,8 +266,9 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Se
       return
     }
     const { code, sentence } = Refusal.reasons[reason]
-    answer(socket, code, sentence)
-    tell(reason)
+    const requestId = HttpProblem.requestIdOf(undefined)
+    answer(socket, code, sentence, requestId)
+    tell(reason, { requestId })
   })
   server.on("connection", (socket) => {
     socket.on("error", ignore)
@@ -334,8 +339,7 @@ const pathOf = (request: Http.IncomingMessage): string => {
 
 /** Before an app is served and after: a kept-alive connection may ask at any time. */
 const unavailable: Http.RequestListener = (_request, response) => {
-  response.writeHead(503, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
-  response.end("not serving")
+  problem(response, 503, "not serving", HttpProblem.requestIdOf(undefined))
 }
 
 /** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
@@ -344,10 +348,24 @@ const bodyAtMost =
   (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) <= bytes) return handler(request, response)
     const { code, sentence } = Refusal.reasons.http_body_size
-    tell("http_body_size")
-    response.writeHead(code, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" })
-    response.end(sentence)
+    const requestId = identify(request)
+    problem(response, code, sentence, requestId)
+    tell("http_body_size", { requestId })
   }
+
+const problem = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
+  const { body, headers } = HttpProblem.answer(status, detail, requestId)
+  response.writeHead(status, { ...headers, Connection: "close" })
+  response.end(body)
+}
+
+/** Gives the request its id, for whoever looks at it. */
+const identify = ({ headers }: Http.IncomingMessage): string => {
+  const given = headers[HttpProblem.REQUEST_ID]
+  const requestId = HttpProblem.requestIdOf(typeof given === "string" ? given : undefined)
+  headers[HttpProblem.REQUEST_ID] = requestId
+  return requestId
+}
 
 /** What ws itself would refuse, said before `admit` is asked. */
 const malformed = ({ headers, method }: Http.IncomingMessage): string | undefined => {
@@ -370,7 +388,7 @@ const watch = (socket: Net.Socket, gone: () => void): (() => void) => {
 }
 
 /** The socket is destroyed once the answer is out: Node keeps HTTP sockets half open, and a mute peer would hold it. */
-const answer = (socket: Net.Socket, status: number, reason: string): void => {
+const answer = (socket: Net.Socket, status: number, detail: string, requestId: string): void => {
   if (!socket.writable) {
     socket.destroy()
     return
@@ -378,11 +396,11 @@ const answer = (socket: Net.Socket, status: number, reason: string): void => {
   socket.once("finish", () => socket.destroy())
   // Bytes that nobody read would turn the end of the connection into a reset, and the answer would be lost.
   socket.resume()
+  const { body, headers } = HttpProblem.answer(status, detail, requestId)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(
     `HTTP/1.1 ${status} ${Http.STATUS_CODES[status] ?? "Refused"}\r\n` +
-      "Connection: close\r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`
+      `Connection: close\r\n${lines.join("")}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
 }
 

@@ -38,14 +38,11 @@ export const body = (status: number, detail: string, requestId: string): string 
 export const answer = (
   status: number,
   detail: string,
-  givenRequestId?: string | ReadonlyArray<string>
-): { readonly headers: Readonly<Record<string, string>>; readonly body: string } => {
-  const requestId = requestIdOf(typeof givenRequestId === "string" ? givenRequestId : undefined)
-  return {
-    headers: { ...headers, [REQUEST_ID]: requestId, "content-type": CONTENT_TYPE },
-    body: body(status, detail, requestId)
-  }
-}
+  requestId: string
+): { readonly headers: Readonly<Record<string, string>>; readonly body: string } => ({
+  headers: { ...headers, [REQUEST_ID]: requestId, "content-type": CONTENT_TYPE },
+  body: body(status, detail, requestId)
+})
 
 /** Of RFC 9110; Node.js' own differ from version to version. */
 const TITLES: Readonly<Record<number, string>> = {

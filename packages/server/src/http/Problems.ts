@@ -34,7 +34,8 @@ export const layer = (routes: ReadonlyArray<Route>) => {
   const notFound = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
     const [path = ""] = request.url.split("?", 1)
     const allowed = [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]
-    return allowed.length === 0
+    // A path that its own method does not find has a part that is too long.
+    return allowed.length === 0 || allowed.includes(request.method)
       ? HttpServerResponse.text("nothing is here", { status: 404 })
       : HttpServerResponse.text(`only ${allowed.join(" and ")} here`, {
           status: 405,
