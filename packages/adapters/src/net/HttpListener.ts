@@ -145,7 +145,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     ...CLOSE
   })
   let serving = unavailable
-  server.on("request", (request, response) => serving(request, response))
+  server.on("request", (request, response) => {
+    endAlways(request, response)
+    serving(request, response)
+  })
   const run = yield* FiberSet.makeRuntime<never>()
 
   const onDefect = (cause: unknown) => {
@@ -272,6 +275,8 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Se
   })
   server.on("connection", (socket) => {
     socket.on("error", ignore)
+    // Each request of a pipeline waits for its end.
+    socket.setMaxListeners(0)
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
   })
@@ -375,6 +380,27 @@ const malformed = ({ headers, method }: Http.IncomingMessage): string | undefine
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? ""))
     return "Sec-WebSocket-Key is missing or malformed"
   return undefined
+}
+
+/**
+ * Effect waits for the callback of `end`. Node calls it when all is written, and never where the socket closes before:
+ * the fiber would wait for ever.
+ */
+const endAlways = ({ socket }: Http.IncomingMessage, response: Http.ServerResponse): void => {
+  const end = response.end.bind(response) as (...args: ReadonlyArray<unknown>) => Http.ServerResponse
+  response.end = (...args: ReadonlyArray<unknown>) => {
+    const callback = args.at(-1)
+    if (typeof callback !== "function") return end(...args)
+    const done = () => {
+      socket.off("close", done)
+      response.off("finish", done)
+      callback()
+    }
+    response.once("finish", done)
+    if (socket.closed) process.nextTick(done)
+    else socket.once("close", done)
+    return end(...args.slice(0, -1))
+  }
 }
 
 /** Calls `gone` when the peer has left. One that resets right behind its request shows as an end, and never as a close. */
