@@ -15,6 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Supervisor from "effect/Supervisor"
 import { CallObserver, type Observer } from "../../src/CallObserver.ts"
 import { Calls, MAX_CALLS } from "../../src/Calls.ts"
+import * as Metrics from "../../src/Metrics.ts"
 import * as HttpListener from "../../src/net/HttpListener.ts"
 import { ModelSocket } from "../../src/openai/ModelSocket.ts"
 import { RecordingSink } from "../../src/recording/RecordingSink.ts"
@@ -34,8 +35,8 @@ export interface Options {
   readonly tools?: Readonly<Record<string, Tool>>
   readonly tokens?: ReadonlyArray<Redacted.Redacted>
   readonly subaccounts?: Accounts.Accounts["subaccounts"]
-  /** Undefined: whatever the tokens sign for. */
-  readonly accountSid?: string
+  /** None: whatever the tokens sign for. */
+  readonly accountSid?: string | null
   readonly callers?: Callers.Callers
   readonly maxCalls?: number
   readonly publicUrl?: string
@@ -53,6 +54,8 @@ export interface Server {
   /** Every log line so far, at every level. */
   readonly logs: ReadonlyArray<string>
   readonly forgetLogs: () => void
+  /** What was refused so far: how often, by reason. */
+  readonly refusals: Effect.Effect<Readonly<Record<string, number>>>
   /** Fibers that live now, of the server alone. */
   readonly fibers: Effect.Effect<number>
 }
@@ -63,6 +66,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() => Effect.sync(() => files.forEach(replays)))
   const logs: Array<string> = []
   const supervisor = yield* Supervisor.track
+  const metrics = Metrics.make()
   const logger = Logger.make((entry) => {
     logs.push(Logger.logfmtLogger.log(entry))
   })
@@ -99,10 +103,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Tools.layer(options.tools ?? {}),
       options.rest ?? TwilioRest.layerNone,
       recordings,
+      Layer.succeed(Metrics.Metrics, metrics),
       Layer.succeed(CallObserver, { onStep: () => {}, onReleased: () => {}, ...options.observer })
     ]),
     Layer.provideMerge(HttpListener.layer({ host: "127.0.0.1", port: 0, limits: { grace: 200 } })),
     Layer.provide([
+      Layer.succeed(Metrics.Metrics, metrics),
       Logger.replace(Logger.defaultLogger, logger),
       Logger.minimumLogLevel(LogLevel.All),
       Supervisor.addSupervisor(supervisor)
@@ -121,6 +127,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     forgetLogs: () => {
       logs.length = 0
     },
+    refusals: Effect.map(metrics.text, (text) =>
+      Object.fromEntries(
+        [...text.matchAll(/^offhook_refusals_total\{reason="(\w+)"\} (\d+)$/gm)].map(([, reason = "", count]) => [
+          reason,
+          Number(count)
+        ])
+      )
+    ),
     fibers: Effect.map(supervisor.value, (fibers) => fibers.length)
   } satisfies Server
 })

@@ -1,0 +1,125 @@
+import type { IncomingMessage } from "node:http"
+import { assert, describe, it } from "@effect/vitest"
+import type { Event } from "@offhook/core"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import { Calls, type Stream } from "../src/Calls.ts"
+import type * as Wire from "../src/net/Wire.ts"
+import * as Accounts from "../src/twilio/Accounts.ts"
+import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
+
+const MARK = `{"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"0:1"}}`
+const START = JSON.stringify({
+  event: "start",
+  sequenceNumber: "1",
+  streamSid: "MZ1",
+  start: {
+    streamSid: "MZ1",
+    callSid: "CA1",
+    accountSid: "AC1",
+    mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
+    customParameters: {}
+  }
+})
+
+/** A stream that has begun, between a wire and a driver that write down what they were told. */
+const begun = Effect.gen(function* () {
+  const clock = yield* Effect.clock
+  const events: Array<Event> = []
+  const closed: Array<number> = []
+  let stream: Stream | undefined
+  const unused = Effect.die("not asked here")
+  const calls = Calls.of({
+    admit: () => unused,
+    isLive: () => false,
+    verify: () => "forged",
+    claim: (given) => {
+      stream = given
+      const driver = {
+        now: () => clock.unsafeCurrentTimeMillis(),
+        dispatch: (event: Event) => void events.push(event),
+        start: () => {},
+        view: () => assert.fail("not asked here")
+      }
+      return { _tag: "Claimed", driver, stream: 0 }
+    },
+    live: unused,
+    list: unused,
+    get: () => unused,
+    hangUp: () => unused,
+    isOpen: unused,
+    close: unused,
+    idle: unused,
+    endAll: () => unused
+  })
+  const route = yield* CarrierSocket.route({ accounts: Accounts.none, publicUrl: "" }).pipe(
+    Effect.provideService(Calls, calls)
+  )
+  const wire: Wire.Wire = {
+    send: () => true,
+    bufferedAmount: () => 0,
+    close: (code) => void closed.push(code),
+    terminate: () => {},
+    pause: () => {},
+    resume: () => {}
+  }
+  const handlers = route.accept(wire, { url: CarrierSocket.PATH } as IncomingMessage)
+  if (!("onText" in handlers)) return assert.fail("no text")
+  const { onText } = handlers
+  onText(START, false)
+  if (stream === undefined) return assert.fail("no stream")
+  const { marks } = stream
+  const say = (text: string, times: number) => {
+    for (let count = 0; count < times; count++) onText(text, false)
+  }
+  return { closed, events, marks, say }
+})
+
+describe("the rate of a stream", () => {
+  it.scoped("takes what a line that stood still for a minute delivers at once", () =>
+    Effect.gen(function* () {
+      const { closed, events, say } = yield* begun
+      say(MARK, 3_000)
+      assert.deepStrictEqual([closed, events.length], [[], 3_001])
+      assert.isAtLeast(CarrierSocket.RATE.burst, 3_000)
+    })
+  )
+
+  it.scoped("beyond the burst ends the stream once; nothing of it goes further", () =>
+    Effect.gen(function* () {
+      const { closed, events, say } = yield* begun
+      const { burst } = CarrierSocket.RATE
+      say(MARK, burst)
+      assert.deepStrictEqual(closed, [])
+      say(MARK, 100)
+      assert.deepStrictEqual([closed, events.length], [[1008], burst + 1])
+    })
+  )
+
+  it.scoped("is made good by time", () =>
+    Effect.gen(function* () {
+      const { closed, say } = yield* begun
+      const { burst, perSecond } = CarrierSocket.RATE
+      say(MARK, burst)
+      yield* TestClock.adjust("2 seconds")
+      say(MARK, 2 * perSecond)
+      assert.deepStrictEqual(closed, [])
+      say(MARK, 1)
+      assert.deepStrictEqual(closed, [1008])
+    })
+  )
+
+  it.scoped("does not count echoes of marks, up to the number outstanding", () =>
+    Effect.gen(function* () {
+      const { closed, marks, say } = yield* begun
+      const { burst } = CarrierSocket.RATE
+      marks.outstanding = 10_000
+      say(MARK, 10_000)
+      assert.deepStrictEqual([closed, marks.outstanding], [[], 0])
+      say(MARK, burst)
+      assert.deepStrictEqual(closed, [])
+      say(MARK, 1)
+      assert.deepStrictEqual(closed, [1008])
+    })
+  )
+})

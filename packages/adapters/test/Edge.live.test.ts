@@ -1,0 +1,448 @@
+/**
+ * Who may come in, on real sockets: whatever is wrong gets the right status or close code, starts nothing, leaks nothing,
+ * and is told by exactly one log line and one count.
+ */
+
+import { once } from "node:events"
+import * as Net from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { WebSocket } from "ws"
+import * as Refusal from "../src/Refusal.ts"
+import type { Accounts } from "../src/twilio/Accounts.ts"
+import * as Callers from "../src/twilio/Callers.ts"
+import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
+import * as Signature from "../src/twilio/Signature.ts"
+import * as StreamToken from "../src/twilio/StreamToken.ts"
+import * as Webhook from "../src/twilio/Webhook.ts"
+import * as Peers from "./support/Peers.ts"
+import * as Server from "./support/Server.ts"
+
+const TOKEN = Redacted.make("5ecre75ecre75ecre75ecre75ecre7aa")
+const SECONDARY = Redacted.make("07her5ecre707her5ecre707her5ecre")
+const SUB_TOKEN = Redacted.make("5ub5ecre75ub5ecre75ub5ecre75ub5e")
+const STRANGE = Redacted.make("57rangers5ecre757rangers5ecre757")
+const ACCOUNT = "AC0123456789abcdef0123456789abcdef"
+const SUBACCOUNT = "AC00000000000000000000000000000002"
+const ORIGIN = "https://voice.example.com"
+const PATH = "/incoming-call"
+
+const accounts: Accounts = {
+  accountSid: ACCOUNT,
+  tokens: [TOKEN, SECONDARY],
+  subaccounts: new Map([[SUBACCOUNT, [SUB_TOKEN]]])
+}
+
+interface Stage {
+  readonly server: Server.Server
+  readonly model: Peers.ModelServer
+}
+
+const stage = (options: Partial<Server.Options> = {}) =>
+  Effect.gen(function* () {
+    const model = yield* Peers.model()
+    const server = yield* Server.make({ modelUrl: model.url, publicUrl: ORIGIN, ...accounts, ...options })
+    return { server, model } satisfies Stage
+  }).pipe(Effect.map((stage): Stage => stage))
+
+/** What the peer saw: an HTTP status and its body, or a close code and its reason. */
+interface Seen {
+  readonly code: number
+  readonly text: string
+}
+
+/** One offence, beside a call that goes on; the offender's words must not come back. */
+const refuses = (
+  name: string,
+  reason: Refusal.Reason,
+  offend: (stage: Stage) => Effect.Effect<Seen, unknown, Scope.Scope>,
+  options: Partial<Server.Options> = {}
+) =>
+  it.scopedLive(`${reason}: ${name}`, () =>
+    Effect.gen(function* () {
+      const { model, server } = yield* stage(options)
+      const live = yield* server.calls.live
+      const { code, text } = yield* offend({ server, model })
+      const { code: expected, level, sentence } = Refusal.reasons[reason]
+      assert.strictEqual(code, expected)
+      if (code !== 200) assert.strictEqual(text, sentence)
+      yield* Peers.until(() => server.logs.some((line) => line.includes("reason=")))
+      const told = server.logs.filter((line) => line.includes("refused") || line.includes("reason="))
+      assert.strictEqual(told.length, 1, told.join("\n"))
+      assert.include(told[0], `reason=${reason}`)
+      assert.include(told[0], level === "Info" ? "level=INFO" : "level=WARN")
+      assert.deepStrictEqual(yield* server.refusals, { [reason]: 1 })
+      assert.deepStrictEqual([yield* server.calls.live, model.peers.length], [live, live])
+      const logs = server.logs.join("\n")
+      for (const secret of [TOKEN, SECONDARY, SUB_TOKEN]) assert.notInclude(logs + text, Redacted.value(secret))
+      assert.notInclude(logs + text, "5551230001")
+    })
+  )
+
+/** A webhook with its signature over `signed`, sent as `body`. */
+const post = (
+  { server }: Stage,
+  body: string,
+  signed: { readonly body?: string; readonly url?: string; readonly token?: Redacted.Redacted | null } = {},
+  headers: Readonly<Record<string, string>> = {}
+) => {
+  const { token = TOKEN, url = ORIGIN + PATH } = signed
+  const signature = token === null ? {} : { "x-twilio-signature": sign(token, url, signed.body ?? body) }
+  return Server.request(server.port, "POST", PATH, body, {
+    "content-type": "application/x-www-form-urlencoded",
+    ...signature,
+    ...headers
+  })
+}
+
+const sign = (token: Redacted.Redacted, url: string, body: string): string =>
+  Signature.sign(token, url, Webhook.parse(body))
+
+const seen = (asking: Effect.Effect<{ readonly status: number; readonly body: string }>): Effect.Effect<Seen> =>
+  Effect.map(asking, ({ body, status }) => ({ code: status, text: detailOf(body) }))
+
+/** A refusal's sentence, plain or as problem details (RFC 9457). */
+const detailOf = (body: string): string => (body.startsWith("{") ? JSON.parse(body).detail : body)
+
+const FORM = `AccountSid=${ACCOUNT}&CallSid=CA1&From=%2B15551230001&To=%2B15559870002&FromCity=`
+
+describe("a webhook is refused", () => {
+  refuses("no signature", "webhook_signature", (stage) => seen(post(stage, FORM, { token: null })))
+  refuses("of a stranger's token", "webhook_signature", (stage) => seen(post(stage, FORM, { token: STRANGE })))
+  refuses("of the subaccount's token", "webhook_signature", (stage) => seen(post(stage, FORM, { token: SUB_TOKEN })))
+  refuses("of the main account's token, for a subaccount", "webhook_signature", (stage) =>
+    seen(post(stage, FORM.replace(ACCOUNT, SUBACCOUNT)))
+  )
+  refuses("of a value that was altered", "webhook_signature", (stage) =>
+    seen(post(stage, FORM.replace("0001", "0003"), { body: FORM }))
+  )
+  refuses("of a field that was added", "webhook_signature", (stage) => seen(post(stage, `${FORM}&X=`, { body: FORM })))
+  refuses("of a field that was taken away", "webhook_signature", (stage) =>
+    seen(post(stage, FORM.replace("&FromCity=", ""), { body: FORM }))
+  )
+  refuses("of http for https", "webhook_signature", (stage) =>
+    seen(post(stage, FORM, { url: `http://voice.example.com${PATH}` }))
+  )
+  refuses("of another path", "webhook_signature", (stage) => seen(post(stage, FORM, { url: `${ORIGIN}/incoming` })))
+  refuses("of the host that a proxy claims", "webhook_signature", (stage) =>
+    seen(
+      post(
+        stage,
+        FORM,
+        { url: `https://evil.example${PATH}` },
+        { host: "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" }
+      )
+    )
+  )
+  refuses("an account that is not ours", "webhook_account", (stage) =>
+    seen(post(stage, FORM.replace(ACCOUNT, "AC00000000000000000000000000000009")))
+  )
+  refuses("two CallSids", "webhook_call_sid", (stage) => seen(post(stage, `${FORM}&CallSid=CA2`)))
+  refuses("a CallSid that is a path", "webhook_call_sid", (stage) =>
+    seen(post(stage, FORM.replace("CA1", encodeURIComponent("CA/../x"))))
+  )
+  refuses("no form", "webhook_content_type", (stage) =>
+    seen(post(stage, FORM, {}, { "content-type": "application/json" }))
+  )
+  refuses("a body over the limit", "http_body_size", (stage) => seen(post(stage, `${FORM}&X=${"x".repeat(70_000)}`)))
+  refuses(
+    "from elsewhere, without a token",
+    "webhook_remote",
+    (stage) => seen(post(stage, FORM, { token: null }, { host: "voice.example.com" })),
+    { tokens: [] }
+  )
+  refuses(
+    "through a tunnel on this machine, without a token",
+    "webhook_remote",
+    (stage) => seen(post(stage, FORM, { token: null }, { "x-forwarded-for": "192.0.2.1" })),
+    { tokens: [] }
+  )
+})
+
+describe("HTTP is refused", () => {
+  const raw =
+    (bytes: string) =>
+    ({ server }: Stage) =>
+      Effect.promise(async (): Promise<Seen> => {
+        const socket = Net.connect(server.port, "127.0.0.1")
+        socket.on("error", () => {})
+        socket.write(bytes)
+        let text = ""
+        socket.on("data", (data) => {
+          text += String(data)
+        })
+        await once(socket, "close")
+        const [head = "", body = ""] = text.split("\r\n\r\n")
+        return {
+          code: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]),
+          text: detailOf(body)
+        }
+      })
+  refuses("what is not HTTP", "http_malformed", raw("\x16\x03\x01 hello\r\n\r\n"))
+  refuses("headers over the limit", "http_header_size", raw(`GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`))
+})
+
+describe("a webhook is accepted", () => {
+  const accepted = (name: string, body: string, token = TOKEN, sent = body) =>
+    it.scopedLive(name, () =>
+      Effect.gen(function* () {
+        const playing = yield* stage()
+        const answer = yield* post(playing, sent, { body, token })
+        assert.strictEqual(answer.status, 200, answer.body)
+        assert.include(answer.body, "<Connect><Stream ")
+        yield* Peers.until(() => playing.model.peers.length === 1)
+        assert.deepStrictEqual(yield* playing.server.refusals, {})
+      })
+    )
+  accepted("of the primary token", FORM)
+  accepted("of the secondary token", FORM, SECONDARY)
+  accepted("of a subaccount's own token", FORM.replace(ACCOUNT, SUBACCOUNT), SUB_TOKEN)
+  accepted("with its fields in another order", FORM, TOKEN, FORM.split("&").reverse().join("&"))
+  accepted("with repeated fields", `${FORM}&X=2&X=1&X=1`)
+  accepted("with repeated fields in another order", `${FORM}&X=2&X=1&X=1`, TOKEN, `X=1&X=2&${FORM}`)
+  accepted("with empty fields", `${FORM}&CalledCity=&CalledState=`)
+  accepted("in any script", `${FORM}&CallerName=${encodeURIComponent("Zoë 李 🌍")}`)
+})
+
+describe("a call is not taken", () => {
+  const told = (body: string) => (stage: Stage) => seen(post(stage, body))
+  const rates = { ...Callers.defaults, callerPerMinute: 0, callerPerHour: 0, perMinute: 0 }
+  refuses("a caller who is denied", "call_denied", told(FORM), {
+    callers: Callers.make({ ...rates, deny: ["+1555*"] })
+  })
+  refuses("as many calls are live as may be", "call_limit", told(FORM), { maxCalls: 0 })
+
+  it.scopedLive("what the caller hears: a tone, a busy line; a repeated webhook is judged once", () =>
+    Effect.gen(function* () {
+      const callers = Callers.make({ ...rates, deny: ["anonymous"], callerPerMinute: 1 })
+      const playing = yield* stage({ callers, maxCalls: 2 })
+      const from = (callSid: string, number: string) =>
+        post(playing, `AccountSid=${ACCOUNT}&CallSid=${callSid}&From=${number}`)
+      const first = yield* from("CA1", "%2B15550001")
+      assert.include(first.body, "<Connect>")
+      assert.deepStrictEqual(yield* from("CA1", "%2B15550001"), first)
+      assert.include((yield* from("CA2", "%2B15550001")).body, '<Response><Reject reason="busy"/></Response>')
+      assert.include((yield* from("CA3", "anonymous")).body, '<Response><Reject reason="rejected"/></Response>')
+      assert.include((yield* from("CA4", "%2B15550002")).body, "<Connect>")
+      assert.match((yield* from("CA5", "%2B15550003")).body, /<Say>All our lines are busy[^<]*<\/Say><Hangup\/>/)
+      assert.strictEqual(yield* playing.server.calls.live, 2)
+      assert.deepStrictEqual(yield* playing.server.refusals, { call_caller_rate: 1, call_denied: 1, call_limit: 1 })
+    })
+  )
+})
+
+/** As Twilio opens a stream: signed over the URL of the TwiML. */
+const upgradeOf = (path: string, token = TOKEN, scheme = "wss") => ({
+  path,
+  headers: { "x-twilio-signature": Signature.sign(token, `${scheme}://voice.example.com${path}`) }
+})
+
+const refusal = <A, R>(connecting: Effect.Effect<A, never, R>) =>
+  connecting.pipe(Effect.sandbox, Effect.flip, Effect.map(Cause.pretty))
+
+/** The path of a token that some other process minted. */
+const pathOf = (token: string) => `${CarrierSocket.PATH}/${token}`
+
+const minted = (bound: Partial<StreamToken.Bound> = {}, by = accounts, ago = 0): string =>
+  StreamToken.make(by, () => Date.now() - ago).mint({ callSid: "CA1", accountSid: ACCOUNT, ...bound })
+
+describe("an upgrade is refused, before the 101", () => {
+  const upgrade =
+    (how: () => { readonly path: string; readonly headers: Readonly<Record<string, string>> }) =>
+    ({ server }: Stage) =>
+      Effect.async<Seen>((resume) => {
+        const { headers, path } = how()
+        const ws = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, { headers })
+        ws.on("open", () => resume(Effect.succeed({ code: 101, text: "" })))
+        ws.on("error", () => {})
+        ws.on("unexpected-response", (_, response) => {
+          let text = ""
+          response.on("data", (data) => {
+            text += String(data)
+          })
+          response.on("end", () => {
+            resume(Effect.succeed({ code: response.statusCode ?? 0, text: detailOf(text) }))
+          })
+        })
+      })
+
+  const unsigned = () => ({ path: pathOf(minted()), headers: {} })
+  refuses("no signature", "upgrade_signature", upgrade(unsigned))
+  refuses(
+    "of https for wss",
+    "upgrade_signature",
+    upgrade(() => upgradeOf(pathOf(minted()), TOKEN, "https"))
+  )
+  refuses(
+    "of a stranger's token",
+    "upgrade_signature",
+    upgrade(() => upgradeOf(pathOf(minted()), STRANGE))
+  )
+  refuses(
+    "of another URL",
+    "upgrade_signature",
+    upgrade(() => ({ ...upgradeOf(pathOf(minted())), path: pathOf(minted()) }))
+  )
+  refuses(
+    "of the main account, for a subaccount's token",
+    "upgrade_signature",
+    upgrade(() => upgradeOf(pathOf(minted({ accountSid: SUBACCOUNT }))))
+  )
+  refuses(
+    "no token",
+    "upgrade_token_missing",
+    upgrade(() => upgradeOf(CarrierSocket.PATH))
+  )
+  refuses(
+    "expired",
+    "upgrade_token_expired",
+    upgrade(() => upgradeOf(pathOf(minted({}, accounts, 61_000))))
+  )
+  refuses(
+    "made with another key",
+    "upgrade_token_forged",
+    upgrade(() => upgradeOf(pathOf(minted({}, { ...accounts, tokens: [STRANGE] }))))
+  )
+  refuses(
+    "of another call, by its name alone",
+    "upgrade_token_forged",
+    upgrade(() => upgradeOf(pathOf(minted().replace("CA1", "CA2"))))
+  )
+  refuses(
+    "truncated",
+    "upgrade_token_forged",
+    upgrade(() => upgradeOf(pathOf(minted().slice(0, -1))))
+  )
+  refuses(
+    "from elsewhere, without a Twilio token",
+    "upgrade_remote",
+    upgrade(() => ({ path: CarrierSocket.PATH, headers: { host: "voice.example.com" } })),
+    { tokens: [] }
+  )
+  refuses(
+    "no such path",
+    "upgrade_path",
+    upgrade(() => upgradeOf("/media-streams"))
+  )
+})
+
+describe("a start is refused", () => {
+  const start =
+    (token: string, parameter: string | null = token, callSid = "CA1") =>
+    ({ server }: Stage) =>
+      Effect.gen(function* () {
+        const carrier = yield* Peers.carrier(server.port, callSid, upgradeOf(pathOf(token)))
+        const reason = Effect.promise(() => once(carrier.ws, "close")).pipe(Effect.map(([, text]) => String(text)))
+        carrier.start(parameter === null ? {} : { token: parameter })
+        const text = yield* reason
+        return { code: yield* carrier.closed, text }
+      })
+
+  refuses("with the token of another call", "stream_token_other", (stage) => start(minted({ callSid: "CA2" }))(stage))
+  refuses("with another token than its URL's", "stream_token_mismatch", (stage) => start(minted(), minted())(stage))
+  refuses("with a token in its URL alone", "stream_token_mismatch", (stage) => start(minted(), null)(stage))
+
+  it.scopedLive("a token used twice, by then or at once; the stream that had it goes on", () =>
+    Effect.gen(function* () {
+      const playing = yield* stage()
+      const token = minted()
+      const how = upgradeOf(pathOf(token))
+      const first = yield* Peers.carrier(playing.server.port, "CA1", how)
+      const second = yield* Peers.carrier(playing.server.port, "CA1", how)
+      first.start({ token })
+      second.start({ token })
+      assert.strictEqual(yield* second.closed, 1008)
+      const third = yield* refusal(Peers.carrier(playing.server.port, "CA1", how))
+      assert.include(third, "Unexpected server response: 403")
+      assert.deepStrictEqual(yield* playing.server.refusals, { stream_token_used: 1, upgrade_token_used: 1 })
+      first.media(1)
+      yield* Peers.until(
+        () => playing.model.peers[0]?.received.some(({ type }) => type === "input_audio_buffer.append") === true
+      )
+      assert.strictEqual(yield* playing.server.calls.live, 1)
+      first.ws.close()
+      yield* playing.server.calls.idle
+      const late = yield* refusal(Peers.carrier(playing.server.port, "CA1", how))
+      assert.include(late, "Unexpected server response: 403")
+    })
+  )
+})
+
+describe("several processes behind a balancer", () => {
+  it.scopedLive("webhook at one, stream at another: the call begins where its stream is", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* stage(), yield* stage()]
+      const { body } = yield* post(one, FORM)
+      const token = Server.tokenOf(body)
+      const carrier = yield* Peers.carrier(other.server.port, "CA1", upgradeOf(pathOf(token)))
+      carrier.start({ token })
+      carrier.media(1)
+      yield* Peers.until(
+        () => other.model.peers[0]?.received.some(({ type }) => type === "input_audio_buffer.append") === true
+      )
+      assert.strictEqual(yield* other.server.calls.live, 1)
+      // The other one would begin no second session for a webhook of the call that comes late.
+      assert.include((yield* post(other, FORM)).body, token)
+      assert.strictEqual(other.model.peers.length, 1)
+      carrier.ws.close()
+      yield* other.server.calls.idle
+    })
+  )
+
+  it.scopedLive("a process that is full takes no stream either", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage({ maxCalls: 0 })
+      const token = minted()
+      const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+      carrier.start({ token })
+      assert.strictEqual(yield* carrier.closed, 1013)
+      assert.deepStrictEqual(yield* server.refusals, { stream_limit: 1 })
+    })
+  )
+})
+
+describe("a stream's rate", () => {
+  it.scopedLive("too many messages end it", () =>
+    Effect.gen(function* () {
+      const playing = yield* stage()
+      const token = minted()
+      const carrier = yield* Peers.carrier(playing.server.port, "CA1", upgradeOf(pathOf(token)))
+      carrier.start({ token })
+      for (let chunk = 1; chunk < CarrierSocket.RATE.burst - 10; chunk++) carrier.media(chunk)
+      yield* Peers.until(
+        () =>
+          (playing.model.peers[0]?.received.filter(({ type }) => type === "input_audio_buffer.append").length ?? 0) > 0
+      )
+      assert.deepStrictEqual(yield* playing.server.refusals, {})
+      // Nobody asked for these echoes.
+      for (let count = 0; count < 3_000; count++) {
+        carrier.send({ event: "mark", sequenceNumber: "3", streamSid: carrier.streamSid, mark: { name: "x" } })
+      }
+      assert.strictEqual(yield* carrier.closed, 1008)
+      yield* playing.server.calls.idle
+      assert.deepStrictEqual(yield* playing.server.refusals, { stream_rate: 1 })
+    })
+  )
+})
+
+describe("strangers", () => {
+  it.scopedLive("wait in bounded number, and leave room when they go", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage({ tokens: [] })
+      const waiting = yield* Effect.forEach(
+        Array.from({ length: CarrierSocket.MAX_WAITING }),
+        () => Peers.carrier(server.port, "CA1"),
+        { concurrency: 32 }
+      )
+      const beyond = yield* refusal(Peers.carrier(server.port, "CA1"))
+      assert.include(beyond, "Unexpected server response: 503")
+      assert.deepStrictEqual(yield* server.refusals, { upgrade_waiting: 1 })
+      waiting[0]?.ws.terminate()
+      yield* Peers.until(() => server.logs.some((line) => line.includes("reason=stream_gone")))
+      yield* Peers.carrier(server.port, "CA1")
+    })
+  )
+})
