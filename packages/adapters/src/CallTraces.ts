@@ -155,7 +155,7 @@ const summed = ({ costUsd, interruptions, outcome, responses, turns, usage }: Su
   "offhook.call.responses": responses,
   "gen_ai.usage.input_tokens": usage.inputText + usage.inputAudio + usage.inputImage,
   "gen_ai.usage.output_tokens": usage.outputText + usage.outputAudio,
-  ...(costUsd === null ? {} : { "offhook.call.cost_usd": costUsd }),
+  ...(costUsd === null ? {} : { "offhook.call.cost_usd": Number(costUsd.toFixed(6)) }),
   ...(BROKEN.has(outcome) ? { "error.type": outcome } : {})
 })
 

@@ -275,7 +275,7 @@ const make = Effect.fnUntraced(function* ({
               durationMs,
               responses,
               interruptions,
-              costUsd: costUsd ?? "unknown"
+              costUsd: costUsd === null ? "unknown" : Number(costUsd.toFixed(6))
             })
           )
           return release()

@@ -30,6 +30,8 @@ export interface Options {
   /** Instead of the tokens below. */
   readonly api?: Partial<AppConfig.Settings["api"]>
   readonly traces?: AppConfig.Settings["traces"]
+  /** Of what `logs` keeps. */
+  readonly logLevel?: LogLevel.LogLevel
 }
 
 export type CallOptions = Omit<CarrierClient.Options, "accountSid" | "rest" | "webhookUrl">
@@ -93,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
     recordings: { directory, audio: true, digits: false, numbers: false, days: 1, maxBytes: 64 * 1024 * 1024 },
     greetingLine: null,
     tailLine: null,
-    logLevel: LogLevel.All,
+    logLevel: options.logLevel ?? LogLevel.Info,
     traces: options.traces ?? null,
     busyLine: null,
     maxCalls: 100,
@@ -108,9 +110,12 @@ export const make = Effect.fnUntraced(function* (
     configuration: [{ name: "OPENAI_API_KEY", value: "(set)", isDefault: false }]
   }).pipe(
     Layer.provide(
-      Logger.replace(
-        Logger.defaultLogger,
-        Logger.make((entry) => void logs.push(Logger.logfmtLogger.log(entry)))
+      Layer.merge(
+        Logger.replace(
+          Logger.defaultLogger,
+          Logger.make((entry) => void logs.push(Logger.logfmtLogger.log(entry)))
+        ),
+        Logger.minimumLogLevel(options.logLevel ?? LogLevel.Info)
       )
     ),
     Layer.build
