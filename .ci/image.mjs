@@ -252,7 +252,7 @@ while ((await check()) !== 0) {
 }
 console.log(`── healthy after ${Math.round(performance.now() - began)} ms`)
 
-const status = readFileSync(`/proc/${server.pid}/status`, "utf8")
+const status = readFileSync(join(image.root, `proc/${server.pid}/status`), "utf8")
 for (const line of [
   /^Uid:(\s+1000){4}$/m,
   /^Gid:(\s+1000){4}$/m,
