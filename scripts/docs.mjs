@@ -12,12 +12,15 @@ import { build, install, root, sequence } from "./workspace.mjs"
 
 /** @typedef {{ readonly name: string, readonly default: string | null, readonly meaning: string }} Field */
 /** @typedef {Readonly<Record<string, any>>} Schema */
+/** @typedef {{ readonly name: string, readonly value: string, readonly why: string, readonly shows: ReadonlyArray<string> | string, readonly setting: string | null }} EdgeLimit */
 /**
  * @typedef {object} Sources
  * @property {ReadonlyArray<Field>} fields AppConfig.fields
  * @property {Schema} agentSchema AgentFile.jsonSchema
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
+ * @property {ReadonlyArray<EdgeLimit>} edgeLimits EdgeLimits.table
+ * @property {Readonly<Record<string, { readonly code: number, readonly level: string, readonly sentence: string }>>} refusals Refusal.reasons
  * @property {Readonly<Record<string, { readonly type: string, readonly help: string, readonly labels: ReadonlyArray<string> }>>} metrics Metrics.table
  * @property {Readonly<Record<string, { readonly sentence: string, readonly tolerance: string | null, readonly isSafety: boolean }>>} invariants Invariants.rules
  * @property {ReadonlyArray<import("./dependencies.mjs").Installed>} installed what production has
@@ -27,6 +30,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
 
 export const documents = [
   "README.md",
+  "docs/API.md",
   "docs/ARCHITECTURE.md",
   "docs/DEPENDENCIES.md",
   "docs/OPERATIONS.md",
@@ -60,6 +64,12 @@ const made = (name, sources) => {
       return agent(sources.agentSchema)
     case "deadlines":
       return deadlines(sources)
+    case "endpoints":
+      return endpoints(JSON.parse(sources.read("docs/openapi.json")))
+    case "limits":
+      return edgeLimits(sources.edgeLimits)
+    case "refusals":
+      return refusals(sources.refusals)
     case "metrics":
       return metrics(sources.metrics)
     case "invariants":
@@ -112,6 +122,22 @@ const shownDefault = (value) => {
     ? `\`${text}\``
     : "built in"
 }
+
+/** @param {Schema} spec docs/openapi.json */
+const endpoints = (spec) =>
+  table(
+    ["endpoint", "token", "answers", "what"],
+    Object.entries(spec["paths"]).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { responses, security, summary }]) => [
+        `\`${method.toUpperCase()} ${path}\``,
+        security.length === 0 ? "none" : "403" in responses ? "operator" : "either",
+        Object.keys(responses)
+          .filter((status) => status !== "default")
+          .join(", "),
+        summary
+      ])
+    )
+  )
 
 /** @param {Sources} sources */
 const deadlines = ({ deadlines, limits: l }) => {
@@ -178,6 +204,31 @@ const deadlines = ({ deadlines, limits: l }) => {
     })
   )
 }
+
+/** @param {ReadonlyArray<EdgeLimit>} limits */
+const edgeLimits = (limits) =>
+  table(
+    ["limit", "value", "reason", "shows as", "setting"],
+    limits.map(({ name, setting, shows, value, why }) => [
+      name,
+      value,
+      why,
+      typeof shows === "string" ? `\`${shows.replace("{}", "")}\`` : shows.map((reason) => `\`${reason}\``).join(", "),
+      setting === null ? "" : setting.includes("`") ? setting : `\`${setting}\``
+    ])
+  )
+
+/** @param {Sources["refusals"]} reasons */
+const refusals = (reasons) =>
+  table(
+    ["reason", "answer", "level", "what was wrong"],
+    Object.entries(reasons).map(([reason, { code, level, sentence }]) => [
+      `\`${reason}\``,
+      reason.startsWith("call_") ? "TwiML" : String(code),
+      level.toLowerCase(),
+      sentence
+    ])
+  )
 
 /** @param {Sources["metrics"]} metrics */
 const metrics = (metrics) =>
@@ -267,18 +318,22 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (status !== 0) process.exit(status)
   /** @param {string} path */
   const built = (path) => import(new URL(`../packages/${path}`, import.meta.url).href)
-  const { AgentFile, AppConfig, Metrics } = await built("adapters/dist/index.js")
+  const { AgentFile, AppConfig, EdgeLimits, Metrics, Refusal } = await built("adapters/dist/index.js")
   const sources = {
     fields: AppConfig.fields,
     agentSchema: AgentFile.jsonSchema,
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
+    edgeLimits: EdgeLimits.table,
+    refusals: Refusal.reasons,
     metrics: Metrics.table,
     invariants: (await built("simulator/dist/index.js")).Invariants.rules,
     installed: installed(),
     read,
     list
   }
+  const { openApi } = await built("api/dist/index.js")
+  writeFileSync(join(root, "docs/openapi.json"), `${JSON.stringify(openApi, null, 2)}\n`)
   for (const document of documents) {
     const before = read(document)
     const after = regenerate(before, sources)

@@ -48,3 +48,6 @@ export const Api = HttpApi.make("offhook")
   .annotate(OpenApi.License, { name: "MIT", url: "https://opensource.org/license/mit" })
   .annotate(HttpApi.AdditionalSchemas, [Problem])
   .annotate(OpenApi.Transform, problems)
+
+/** The same as an OpenAPI 3.1 document. */
+export const openApi: OpenApi.OpenAPISpec = OpenApi.fromApi(Api)

@@ -198,12 +198,7 @@ describe("configuration", () => {
     const response = await fetch(`http://127.0.0.1:${port}/`)
     assert.strictEqual(response.status, 200)
     assert.strictEqual(response.headers.get("content-type"), "application/json")
-    const { uptime, ...health } = (await response.json()) as { readonly uptime: number }
-    const version = (
-      JSON.parse(readFileSync(join(root, "packages/server/package.json"), "utf8")) as { version: string }
-    ).version
-    assert.deepStrictEqual(health, { status: "ok", version, calls: 0 } as never)
-    assert.isTrue(Number.isInteger(uptime) && uptime >= 0)
+    assert.deepStrictEqual(await response.json(), { status: "ok" } as never)
     program.process.kill("SIGTERM")
     assert.strictEqual(await program.ended, 0)
   })
@@ -308,6 +303,7 @@ describe("signals", () => {
     await server.ended
     const lines = server.output().trim().split("\n")
     const messages = lines.map((line) => (JSON.parse(line) as { message: string }).message)
+    assert.match(messages.splice(1, 1)[0] ?? "", /^no Twilio token is configured: /)
     assert.deepStrictEqual(messages, ["listening", "call started", "call ended"])
   })
 })

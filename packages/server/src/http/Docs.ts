@@ -7,8 +7,7 @@ import { createHash } from "node:crypto"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as OpenApi from "@effect/platform/OpenApi"
-import { Api } from "@offhook/api"
+import { Api, openApi } from "@offhook/api"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Auth from "./Auth.ts"
@@ -25,7 +24,7 @@ export const routes: ReadonlyArray<Route> = [
 export const layer = (roleOf: Auth.RoleOf) => {
   const guarded = Auth.guarded(roleOf)
   const document = HttpLayerRouter.use((router) =>
-    router.add("GET", DOCUMENT, guarded(Effect.succeed(HttpServerResponse.unsafeJson(OpenApi.fromApi(Api)))))
+    router.add("GET", DOCUMENT, guarded(Effect.succeed(HttpServerResponse.unsafeJson(openApi))))
   )
   let policy: string | undefined
   const guard = HttpLayerRouter.middleware((page) =>
