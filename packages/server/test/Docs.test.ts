@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { AgentFile, AppConfig, Metrics } from "@offhook/adapters"
+import { AgentFile, AppConfig, EdgeLimits, Metrics, Refusal } from "@offhook/adapters"
 import { Invariants } from "@offhook/simulator"
 import * as Deadlines from "../../core/src/call/Deadlines.ts"
 import * as Limits from "../../core/src/Limits.ts"
@@ -45,6 +45,8 @@ describe("what is made from the code", () => {
       agentSchema: AgentFile.jsonSchema,
       deadlines: Deadlines.table,
       limits: Limits,
+      edgeLimits: EdgeLimits.table,
+      refusals: Refusal.reasons,
       metrics: Metrics.table,
       invariants: Invariants.rules,
       installed: installed(),
