@@ -135,6 +135,7 @@ const none = (): Service => ({
 /** From zero, on a registry of its own. */
 export const make = (): Service => {
   const register = new Prom.Registry()
+  const ofProcess = processRegistry()
   const frames: Frames = { caller: 0, agent: 0, silence: 0, dropped: 0, late: 0 }
   const readers = new Map<string, () => number>()
   const counters = new Map<string, Prom.Counter>()
@@ -169,7 +170,7 @@ export const make = (): Service => {
     for (const direction of DIRECTIONS) exact("offhook_frames_total", frames[direction], { direction })
     exact("offhook_frames_dropped_total", frames.dropped)
     exact("offhook_frames_late_total", frames.late)
-    return `${await register.metrics()}\n${await processRegistry().metrics()}`
+    return `${await register.metrics()}\n${await ofProcess.metrics()}`
   })
 
   return {
@@ -188,14 +189,14 @@ const DIRECTIONS = ["caller", "agent", "silence"] as const
 
 /**
  * Node.js' own numbers (`process_*`, `nodejs_*`), event-loop delay and garbage collection among them. They are of the
- * process, and what observes them cannot be taken away: so there is one for all, from the first scrape on.
+ * process, and what observes them cannot be taken away: so there is one for all, and none before metrics are made.
  */
 const processRegistry = (): Prom.Registry => {
-  if (ofProcess === undefined) {
-    ofProcess = new Prom.Registry()
-    Prom.collectDefaultMetrics({ register: ofProcess })
+  if (existing === undefined) {
+    existing = new Prom.Registry()
+    Prom.collectDefaultMetrics({ register: existing })
   }
-  return ofProcess
+  return existing
 }
 
-let ofProcess: Prom.Registry | undefined
+let existing: Prom.Registry | undefined
