@@ -114,11 +114,16 @@ const modelServer = async (): Promise<string> => {
   return model.url
 }
 
-const served = async () => {
+const served = async (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) => {
   const port = await freePort()
   const url = await modelServer()
-  const server = offhook(["serve"], { OPENAI_API_KEY: "sk-test", OPENAI_REALTIME_URL: url, PORT: String(port) })
-  await server.says(/listening/)
+  const server = offhook(["serve", ...args], {
+    OPENAI_API_KEY: "sk-test",
+    OPENAI_REALTIME_URL: url,
+    PORT: String(port),
+    ...env
+  })
+  await server.says(/listening|no Twilio token/)
   return { server, port, webhookUrl: `http://127.0.0.1:${port}/incoming-call` }
 }
 
@@ -305,6 +310,24 @@ describe("signals", () => {
     const messages = lines.map((line) => (JSON.parse(line) as { message: string }).message)
     assert.match(messages.splice(1, 1)[0] ?? "", /^no Twilio token is configured: /)
     assert.deepStrictEqual(messages, ["listening", "call started", "call ended"])
+    const ended = JSON.parse(lines.at(-1) ?? "") as { annotations: object; logLevel: string; timestamp: string }
+    assert.hasAllKeys(ended.annotations, ["callSid", "costUsd", "durationMs", "interruptions", "outcome", "responses"])
+    assert.strictEqual(ended.logLevel, "INFO")
+    assert.match(ended.timestamp, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  })
+
+  it("logs from the level that is configured on; `--log-level` wins", async () => {
+    const said = async (args: ReadonlyArray<string>, level: string) => {
+      const { server, webhookUrl } = await served(args, { OFFHOOK_LOG_LEVEL: level })
+      await talking(webhookUrl)
+      server.process.kill("SIGTERM")
+      assert.strictEqual(await server.ended, 0)
+      const lines = server.output().trim().split("\n")
+      return new Set(lines.map((line) => (JSON.parse(line) as { logLevel: string }).logLevel))
+    }
+    assert.deepStrictEqual(await said([], "warning"), new Set(["WARN"]))
+    assert.deepStrictEqual(await said([], "debug"), new Set(["DEBUG", "INFO", "WARN"]))
+    assert.deepStrictEqual(await said(["--log-level", "debug"], "warning"), new Set(["DEBUG", "INFO", "WARN"]))
   })
 })
 
