@@ -53,6 +53,7 @@ const serving = Effect.gen(function* () {
         address: `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
         webhook: `${settings.publicUrl ?? `http://localhost:${port}`}${IncomingCall.PATH}`,
         signatures: settings.twilio.tokens.length > 0 ? "checked" : "not checked",
+        api: (settings.api.operator ?? settings.api.reader) ? "by token" : "closed: OFFHOOK_API_TOKEN is not set",
         version
       })
     )

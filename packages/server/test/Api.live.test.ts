@@ -1,5 +1,7 @@
 /** The HTTP API as a client of it sees it: Effect's own client, made from the contract, against the listening server. */
 
+import { createHash } from "node:crypto"
+import * as Vm from "node:vm"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -39,6 +41,37 @@ const basic = (token: string): RequestInit => ({ headers: { authorization: `Basi
 
 const admitted = (url: string) =>
   ask(url, { method: "POST", body: new URLSearchParams({ CallSid: CALL, From: "+15550100123", To: "+15550199456" }) })
+
+/** A page's script as a browser with our policy would load it: no code from strings, and whom it asks is written down. */
+const run = (script: string) => {
+  const asked: Array<string> = []
+  const anything = (): object =>
+    new Proxy(() => {}, {
+      get: (_, name) =>
+        name === Symbol.toPrimitive ? () => "" : name === Symbol.iterator ? function* () {} : anything(),
+      set: () => true,
+      apply: anything,
+      construct: anything
+    })
+  const names = ["document", "localStorage", "history", "HTMLElement", "Element", "Node", "Event", "EventTarget"]
+  const page: Record<string, unknown> = {
+    ...Object.fromEntries(names.map((name) => [name, anything()])),
+    ...{ console, setTimeout, clearTimeout, queueMicrotask, performance, btoa, atob },
+    ...{ URL, TextEncoder, TextDecoder, AbortController, Headers, Request, Response, FormData, Blob, File: Blob },
+    navigator: { userAgent: "", platform: "" },
+    location: new URL("http://localhost/docs"),
+    addEventListener: () => {},
+    fetch: (url: unknown) => asked.push(String(url)),
+    XMLHttpRequest: class {
+      open(_: string, url: string) {
+        asked.push(url)
+      }
+    }
+  }
+  for (const name of ["window", "self", "globalThis"]) page[name] = page
+  Vm.runInContext(script, Vm.createContext(page, { codeGeneration: { strings: false, wasm: false } }))
+  return { asked, page }
+}
 
 const decode = Schema.decodeUnknownSync(Problem.Problem)
 
@@ -105,9 +138,7 @@ describe.concurrent("the API", () => {
     Effect.gen(function* () {
       const live = yield* make({ brain })
       const client = yield* clientOf(live.url, OPERATOR)
-      const phone = yield* Effect.fork(
-        live.place({ callSid: CALL, script: [Caller.hangUp(Caller.at(30_000))] } as Parameters<typeof live.place>[0])
-      )
+      const phone = yield* Effect.fork(live.place({ callSid: CALL, script: [Caller.hangUp(Caller.at(30_000))] }))
       const call = yield* client.calls.get({ path: { callSid: CALL } }).pipe(
         Effect.filterOrFail(({ carrier, model }) => carrier === "open" && model === "ready"),
         Effect.retry(Schedule.spaced("10 millis"))
@@ -291,6 +322,13 @@ describe.concurrent("the documents", () => {
       for (const [, address = ""] of style.matchAll(/url\(["']?([^"')]*)/g)) assert.match(address, /^(data:|#)/)
       assert.notInclude(style, "@import")
       assert.notMatch(text, /<script[^>]+src/i)
+
+      const [, script = ""] = /<script>([\s\S]*?)<\/script>/.exec(text) ?? []
+      assert.include(policy, createHash("sha256").update(script).digest("base64"))
+      assert.notInclude(script, "\r", "a browser hashes line feeds")
+      const { asked, page: loaded } = run(script)
+      assert.strictEqual(typeof loaded["SwaggerUIBundle"], "function")
+      assert.deepStrictEqual(asked, [])
     })
   )
 })
