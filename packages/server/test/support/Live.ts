@@ -12,12 +12,14 @@ import { type Brain, CarrierClient, CarrierRest, ModelServer, Speech, SpeechFile
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Supervisor from "effect/Supervisor"
 import * as App from "../../src/App.ts"
 
 export interface Options {
@@ -52,6 +54,9 @@ export interface Live {
   readonly place: (call: CallOptions) => Effect.Effect<CarrierClient.CallResult>
   /** The recording of a call that is over: whole, and the same when it is replayed. */
   readonly recording: (callSid: string) => Effect.Effect<Recorded, PlatformError>
+  /** Sockets on the server's port, and fibers of the server, that are there now. */
+  readonly connections: Effect.Effect<number>
+  readonly fibers: Effect.Effect<number>
   /** Until nothing of a call is left: no call, no socket on either side. */
   readonly settled: Effect.Effect<void, Cause.TimeoutException>
 }
@@ -78,6 +83,7 @@ export const make = Effect.fnUntraced(function* (
   const model = yield* closing(() => ModelServer.start({ seed: "server test", ...options.model, brain: options.brain }))
   const rest = yield* closing(() => CarrierRest.start(authToken === undefined ? {} : { authToken }))
   const logs: Array<string> = []
+  const supervisor = yield* Supervisor.track
 
   const settings: AppConfig.Settings = {
     port,
@@ -101,7 +107,8 @@ export const make = Effect.fnUntraced(function* (
     maxCalls: 100,
     callers: { allow: [], deny: [], callerPerMinute: 0, callerPerHour: 0, perMinute: 0 }
   }
-  const app = yield* App.layer({
+  // In a fiber of its own: logger and supervisor are the server's, not the test's.
+  const building = yield* App.layer({
     settings,
     agent: { ...Agent.defaults, ...options.agent },
     tools: Tools.Tools.layer(options.tools ?? {}),
@@ -110,16 +117,19 @@ export const make = Effect.fnUntraced(function* (
     configuration: [{ name: "OPENAI_API_KEY", value: "(set)", isDefault: false }]
   }).pipe(
     Layer.provide(
-      Layer.merge(
+      Layer.mergeAll(
         Logger.replace(
           Logger.defaultLogger,
           Logger.make((entry) => void logs.push(Logger.logfmtLogger.log(entry)))
         ),
-        Logger.minimumLogLevel(options.logLevel ?? LogLevel.Info)
+        Logger.minimumLogLevel(options.logLevel ?? LogLevel.Info),
+        Supervisor.addSupervisor(supervisor)
       )
     ),
-    Layer.build
+    Layer.build,
+    Effect.fork
   )
+  const app = yield* Effect.flatten(Fiber.await(building))
   const listener = Context.get(app, HttpListener.HttpListener)
   const calls = Context.get(app, Calls.Calls)
   const url = `http://127.0.0.1:${listener.port}`
@@ -152,6 +162,8 @@ export const make = Effect.fnUntraced(function* (
       if (!replay.same || recording.end.end !== "complete") return assert.fail("the recording is not whole")
       return { recording, commands: replay.commands, summary: recording.end.summary }
     }),
+    connections: listener.connections,
+    fibers: Effect.map(supervisor.value, (fibers) => fibers.length),
     settled: Effect.gen(function* () {
       yield* calls.idle
       yield* Effect.promise(() => Promise.all(model.sessions.map(({ closed }) => closed)))
