@@ -44,7 +44,7 @@ describe("a call over real sockets", () => {
 
       const { body, status } = yield* Server.webhook(server.port, CALL)
       assert.strictEqual(status, 200)
-      assert.include(body, `<Stream url="ws://127.0.0.1:${server.port}/media-stream">`)
+      assert.include(body, `<Stream url="ws://127.0.0.1:${server.port}/media-stream/1.${CALL}.`)
       yield* Peers.until(() => model.peers.length === 1)
       assert.strictEqual(model.peers[0]?.url, "/v1/realtime?model=gpt-realtime-2.1")
       assert.strictEqual(model.peers[0]?.request.headers.authorization, `Bearer ${Server.KEY}`)

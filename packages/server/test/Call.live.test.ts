@@ -192,7 +192,7 @@ describe.concurrent("a call over real sockets", () => {
         })
       )
       assert.strictEqual(refused.status, 403)
-      assert.match(refused.headers.get("content-type") ?? "", /^text\/plain/)
+      assert.match(refused.headers.get("content-type") ?? "", /^application\/problem\+json/)
       assert.notInclude(yield* Effect.promise(() => refused.text()), "CA1")
 
       const status = yield* Effect.async<number | undefined>((resume) => {
