@@ -182,7 +182,59 @@ describe("HTTP is refused", () => {
         }
       })
   refuses("what is not HTTP", "http_malformed", raw("\x16\x03\x01 hello\r\n\r\n"))
+  refuses(
+    "a body that does not come to its end",
+    "http_timeout",
+    raw(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nCall`),
+    {
+      limits: { headersTimeout: 100, requestTimeout: 200, timeoutCheck: 50 }
+    }
+  )
+  refuses("headers that do not come to their end", "http_timeout", raw("GET / HTTP/1.1\r\nHost: x\r\n"), {
+    limits: { headersTimeout: 100, requestTimeout: 200, timeoutCheck: 50 }
+  })
   refuses("headers over the limit", "http_header_size", raw(`GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`))
+
+  it.scopedLive("webhook_body: a body in chunks over the limit is cut off while it is read", () =>
+    Effect.gen(function* () {
+      const playing = yield* stage({ limits: { maxBody: 1_000 } })
+      yield* raw(
+        `POST ${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n` +
+          `Content-Type: application/x-www-form-urlencoded\r\n\r\n2000\r\n${"x".repeat(0x2000)}\r\n0\r\n\r\n`
+      )(playing)
+      yield* Peers.until(() => playing.server.logs.some((line) => line.includes("reason=")))
+      assert.deepStrictEqual(yield* playing.server.refusals, { webhook_body: 1 })
+      assert.strictEqual(yield* playing.server.calls.live, 0)
+    })
+  )
+})
+
+describe("connections", () => {
+  it.scopedLive("beyond the limit are dropped, told and counted; one that ends makes room", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage({ limits: { maxConnections: 2 } })
+      const connect = Effect.acquireRelease(
+        Effect.promise(async () => {
+          const socket = Net.connect(server.port, "127.0.0.1")
+          socket.on("error", () => {})
+          socket.resume()
+          await once(socket, "connect")
+          return socket
+        }),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      const first = yield* connect
+      yield* connect
+      yield* Effect.flatMap(connect, (socket) => Effect.promise(() => once(socket, "close")))
+      yield* Peers.until(() => server.logs.some((line) => line.includes("reason=http_connections")))
+      assert.deepStrictEqual(yield* server.refusals, { http_connections: 1 })
+      first.destroy()
+      yield* Effect.zipRight(Effect.sleep("2 millis"), server.listener.connections).pipe(
+        Effect.repeat({ until: (open) => open === 1 })
+      )
+      assert.strictEqual((yield* Server.request(server.port, "PUT", PATH)).status, 405)
+    })
+  )
 })
 
 describe("a webhook is accepted", () => {

@@ -39,6 +39,7 @@ export interface Options {
   readonly accountSid?: string | null
   readonly callers?: Callers.Callers
   readonly maxCalls?: number
+  readonly limits?: Partial<HttpListener.Limits>
   readonly publicUrl?: string
   readonly rest?: Layer.Layer<TwilioRest>
   readonly observer?: Partial<Observer>
@@ -106,7 +107,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Layer.succeed(Metrics.Metrics, metrics),
       Layer.succeed(CallObserver, { onStep: () => {}, onReleased: () => {}, ...options.observer })
     ]),
-    Layer.provideMerge(HttpListener.layer({ host: "127.0.0.1", port: 0, limits: { grace: 200 } })),
+    Layer.provideMerge(HttpListener.layer({ host: "127.0.0.1", port: 0, limits: { grace: 200, ...options.limits } })),
     Layer.provide([
       Layer.succeed(Metrics.Metrics, metrics),
       Logger.replace(Logger.defaultLogger, logger),
