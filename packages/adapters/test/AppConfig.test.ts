@@ -228,6 +228,44 @@ describe("AppConfig", () => {
     })
   )
 
+  it.effect("subaccounts' tokens by account, callers by list; no value of theirs in a problem", () =>
+    Effect.gen(function* () {
+      const SUB = SID.replace("ACab", "ACcd")
+      const checked = { OPENAI_API_KEY: KEY, TWILIO_AUTH_TOKEN: TOKEN, PUBLIC_URL: "https://voice.example.com" }
+      const { callers, twilio } = yield* load({
+        ...checked,
+        TWILIO_SUBACCOUNT_TOKENS: `${SID}=one, ${SUB}=two,${SID}=three`,
+        OFFHOOK_ALLOW_CALLERS: "+15551230001, +49*",
+        OFFHOOK_DENY_CALLERS: "anonymous,sip:ann@example.com"
+      })
+      assert.deepStrictEqual(
+        [...twilio.subaccounts].map(([sid, tokens]) => [sid, tokens.map(Redacted.value)]),
+        [
+          [SID, ["one", "three"]],
+          [SUB, ["two"]]
+        ]
+      )
+      assert.deepStrictEqual(callers.allow, ["+15551230001", "+49*"])
+      assert.deepStrictEqual(callers.deny, ["anonymous", "sip:ann@example.com"])
+      const found = yield* problems({
+        ...checked,
+        TWILIO_SUBACCOUNT_TOKENS: `${TOKEN}=${SID}`,
+        OFFHOOK_ALLOW_CALLERS: "0049 151 12345678",
+        OFFHOOK_MAX_CALLS: "0"
+      })
+      assert.deepStrictEqual(found.map((problem) => problem.split(" ")[0]).sort(), [
+        "OFFHOOK_ALLOW_CALLERS",
+        "OFFHOOK_MAX_CALLS",
+        "TWILIO_SUBACCOUNT_TOKENS"
+      ])
+      assert.notInclude(found.join(), TOKEN)
+      assert.match(
+        (yield* problems({ OPENAI_API_KEY: KEY, TWILIO_SUBACCOUNT_TOKENS: `${SID}=one` })).join(),
+        /^TWILIO_AUTH_TOKEN is not set, but TWILIO_SUBACCOUNT_TOKENS is/
+      )
+    })
+  )
+
   it.effect("a host and a model are one word", () =>
     Effect.gen(function* () {
       for (const HOST of ["0.0.0.0", "::1", "fe80::1%eth0", "voice.local"]) {
