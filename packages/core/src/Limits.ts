@@ -71,11 +71,12 @@ export const cancelMs = 3_000
 export const answerMs = 3_000
 
 /**
- * Our request lost against a response of the model's: the wait before the next, which doubles, and how often it may
- * lose. Half a minute in all: no response that ends takes longer.
+ * Our request lost against a response of the model's: the wait before the next, which doubles, up to a time, and how
+ * often in a row one may lose. Half a minute in all: no response that ends takes longer.
  */
 export const refusedMs = 250
-export const refusals = 7
+export const refusedMostMs = 5_000
+export const refusals = 9
 
 /** What is still to be heard before our next response is generated: the caller notices nothing, and it can be cut sooner. */
 export const aheadMs = 10_000

@@ -48,7 +48,7 @@ export const overdue = (call: Draft): void => {
 
 export const settleByEstimate = (call: Draft, reason: string): void => {
   if (Ledger.silence(call.ledger) === null) note(call, "cut estimated", reason)
-  while (call.cut !== null) settleCut(call, now(call), true)
+  while (call.cut !== null) settleCut(call, now(call), call.config.agent.turns === "model")
 }
 
 const silent = (call: Draft, when: Moment): void => {

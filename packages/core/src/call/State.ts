@@ -38,6 +38,8 @@ export interface State {
   readonly asides: ReadonlyArray<string>
   readonly slot: Slot
   readonly wanted: Wanted | null
+  /** Requests that lost, in a row, against a response that is not known here; none is sent before `notBefore`. */
+  readonly lost: { readonly requests: number; readonly notBefore: Millis }
   /** The next response is protected. */
   readonly protect: boolean
   readonly pause: Pause | null
@@ -136,8 +138,6 @@ export interface Wanted {
   readonly instructions: string | null
   readonly notBefore: Millis
   readonly tries: number
-  /** How often it lost against a response that is not ours. */
-  readonly refusals: number
   /** The model's own response to the speech under way will cover it. */
   readonly covered: boolean
   /** It is spoken to its end, whatever the caller says (call/Protection). */
@@ -174,8 +174,12 @@ export interface HeldCut {
   readonly contentIndex: number
   readonly heardBytes: number
   readonly response: string
-  /** Carried out then at the latest; null: all of it was heard so far, and only more of it would need a truncation. */
+  /**
+   * Carried out then at the latest; null: with the end of its response, as all of it was heard so far, and only more of
+   * it would need a truncation, or as it was refused before.
+   */
   readonly due: Millis | null
+  readonly refused: boolean
 }
 
 export interface OpenItem {
@@ -240,6 +244,7 @@ export interface Sums {
 export type Draft = { -readonly [K in keyof State]: State[K] } & { readonly out: Array<Command> }
 
 export const idle: Slot = { _tag: "Idle" }
+export const notLost: State["lost"] = { requests: 0, notBefore: 0 }
 
 export const create = (config: Config): State => ({
   config,
@@ -255,6 +260,7 @@ export const create = (config: Config): State => ({
   asides: [],
   slot: idle,
   wanted: null,
+  lost: notLost,
   protect: false,
   pause: null,
   outbound: { until: 0, levels: "" },
@@ -307,6 +313,7 @@ export const open = (state: State): Draft => ({
   asides: state.asides,
   slot: state.slot,
   wanted: state.wanted,
+  lost: state.lost,
   protect: state.protect,
   pause: state.pause,
   outbound: state.outbound,
@@ -340,6 +347,7 @@ export const close = (draft: Draft): State => ({
   asides: draft.asides,
   slot: draft.slot,
   wanted: draft.wanted,
+  lost: draft.lost,
   protect: draft.protect,
   pause: draft.pause,
   outbound: draft.outbound,

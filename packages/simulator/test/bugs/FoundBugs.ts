@@ -231,8 +231,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: "  if (spared || others.some((open) => heardOf(call, open) > 0)) return\n",
-        replace: ""
+        find: "  if (spared || others.some((open) => heardOf(call, open) > 0)) {\n",
+        replace: "  if (false) {\n"
       }
     ],
     where: [/ResponseAudioSecond/],

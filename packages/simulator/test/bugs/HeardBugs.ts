@@ -189,7 +189,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: '    call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })\n',
+        find: '  call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })\n',
         replace: ""
       }
     ],
@@ -301,8 +301,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
-        replace: "      due: null\n"
+        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs,\n",
+        replace: "      due: null,\n"
       }
     ],
     where: [/CancelSlow|ResponseHangs/],

@@ -49,6 +49,8 @@ export interface Spoken extends Tolerance.Cut {
   toldMs: number
   /** A clear was given, and the agent has not gone on since. */
   isCut: boolean
+  /** When it was cut, or more of it was generated than had been heard. */
+  leftAt: number
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
@@ -147,12 +149,17 @@ export const make = (on: Case): Books => {
         toldAt: Number.NEGATIVE_INFINITY,
         toldMs: 0,
         isCut: false,
+        leftAt: Number.NEGATIVE_INFINITY,
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
         settled: null,
         heardWhenSettled: 0
       }
       open.push(one)
+    }
+    if (one.isCut) {
+      read()
+      if (!isLeft(one)) one.leftAt = at
     }
     one.received += event.bytes
     one.receivedAt = at
@@ -335,6 +342,7 @@ export const make = (on: Case): Books => {
     for (const one of open) {
       one.isCut = true
       one.clearGivenAt = at
+      one.leftAt = at
       one.probe = probe
       one.fastest = fastest
     }
@@ -381,11 +389,11 @@ export const make = (on: Case): Books => {
     for (let index = 0; index < open.length; index++) {
       const one = open[index]
       if (one === undefined) continue
-      if (one.pending === 0 && isLeft(one) && one.clearGivenAt + bounds.settle + bounds.frame < until) {
+      if (one.pending === 0 && isLeft(one) && one.leftAt + bounds.settle + bounds.frame < until) {
         found(
           mayResume ? "pause is short" : "told in time",
           world.now(),
-          `${named(one)} was cut, and the model does not know ${Math.round(until - one.clearGivenAt)} ms after`
+          `${named(one)} was cut, and the model does not know ${Math.round(until - one.leftAt)} ms after`
         )
         one.isCut = false
       }
