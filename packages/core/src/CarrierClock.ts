@@ -118,6 +118,9 @@ export const correction = (before: CarrierClock, after: CarrierClock): number =>
 /** Where a moment that was told before frames belongs, moved by `ms`; `first` is the clock's. */
 export const corrected = (at: number, ms: number, first: number): number => at + Math.min(ms, Math.max(0, first - at))
 
+/** How long the next frame may take where frames come, ms: it is as late as they have lately been. */
+export const nextFrameMs = ({ lateness, span }: CarrierClock): number => Math.ceil(span + lateness)
+
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
   const { end, lateness, span, usual } = clock

@@ -83,7 +83,7 @@ export const played = (cut: Cleared): Playback.Playback => {
 
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
 export const positionOf = (cut: Cleared, roundTrip: number): number =>
-  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip))
+  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip), notBegunBefore(cut))
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */
 export const positionSoFar = (cut: Cleared, now: Moment): number => {
@@ -102,7 +102,7 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
   const corrected = (moment: Moment) => ({ ...moment, at: CarrierClock.corrected(moment.at, ms, first) })
   return {
     ...Playback.correct(cut, ms, first),
-    clearedAt: CarrierClock.corrected(cut.clearedAt, ms, first),
+    clearedAt: cut.clearedAt + ms,
     notBefore: CarrierClock.corrected(cut.notBefore, ms, first),
     echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: corrected(at) })),
     flushed: cut.flushed === null ? null : corrected(cut.flushed),
@@ -122,6 +122,10 @@ export const notAfter = (cut: Cleared, latest: number): Cleared => ({
 /** When the clear took effect, or will have. */
 const silenceOf = (cut: Cleared, roundTrip: number): number =>
   cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
+
+/** A leading mark that is not back was not reached before the last frame. */
+const notBegunBefore = ({ notBefore, silent }: Cleared): number =>
+  silent === null ? notBefore : Number.NEGATIVE_INFINITY
 
 /** Of an outstanding clear: were it shorter, its probe would be back before the last frame. */
 const roundTripOf = (cut: Cleared, roundTrip: number): number =>

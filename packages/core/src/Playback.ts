@@ -144,15 +144,15 @@ export const positionAt = (playback: Playback, at: number): number =>
 
 /**
  * Position expected at a moment of which the marks have not come back yet: playback goes on behind a leading mark as
- * soon as the audio is there, a round trip after it was sent.
+ * soon as the audio is there, a round trip after it was sent, and not before `notBefore`.
  */
-export const positionExpected = (playback: Playback, at: number, roundTrip: number): number => {
+export const positionExpected = (playback: Playback, at: number, roundTrip: number, notBefore: number): number => {
   const { bytesPerMs, marks, origin, played, sent } = playback
   let begun = origin === null ? Number.NEGATIVE_INFINITY : middle(origin)
   let limit = sent
   for (const mark of marks) {
     if (!mark.leading && begun !== Number.NEGATIVE_INFINITY) continue
-    const starts = Math.max(begun + mark.position / bytesPerMs, mark.sentAt + roundTrip)
+    const starts = Math.max(begun + mark.position / bytesPerMs, mark.sentAt + roundTrip, notBefore)
     if (starts > at) {
       limit = mark.position
       break
@@ -180,7 +180,7 @@ export const correct = <A extends Playback>(playback: A, ms: number, first: numb
     ...playback,
     origin: origin === null ? null : { ...origin, earliest: origin.earliest + moved, latest: origin.latest + moved },
     since: since === null ? null : since + moved,
-    marks: marks.map((mark) => ({ ...mark, sentAt: CarrierClock.corrected(mark.sentAt, ms, first) }))
+    marks: marks.map((mark) => ({ ...mark, sentAt: mark.sentAt + ms }))
   }
 }
 

@@ -11,7 +11,7 @@ import * as Ending from "./Ending.ts"
 import * as Items from "./Items.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
-import { count, note, now } from "./State.ts"
+import { count, nextFrameMs, note, now } from "./State.ts"
 
 /** The caller is listened to: the agent falls silent, or stays so where it had paused. */
 export const interrupt = (call: Draft): void => {
@@ -30,7 +30,7 @@ export const interrupt = (call: Draft): void => {
 /** The mark before a clear came back: the ear went silent at `when`, which the next frame may tell more closely. */
 export const cutEchoed = (call: Draft, when: Moment): void => {
   if (call.cut === null || when.uncertainty <= Limits.echoUncertainMs) return silent(call, when)
-  call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + Limits.nextFrameMs) }
+  call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + nextFrameMs(call)) }
 }
 
 /** A frame came. */

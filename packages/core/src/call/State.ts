@@ -14,6 +14,7 @@ import type { Keypad } from "../Keypad.ts"
 import * as Keys from "../Keypad.ts"
 import type { Ledger } from "../Ledger.ts"
 import * as Playback from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
 import * as Prices from "../Prices.ts"
 import type { Transcript } from "../Transcript.ts"
 import * as Text from "../Transcript.ts"
@@ -368,6 +369,9 @@ export const close = (draft: Draft): State => ({
 
 /** Now, on the carrier's clock. */
 export const now = (call: Draft): Moment => Clock.moment(call.clock, call.at)
+
+/** How long the frame behind a message is waited for, ms. */
+export const nextFrameMs = (call: Draft): number => Math.max(Limits.nextFrameMs, Clock.nextFrameMs(call.clock))
 
 export const note = (call: Draft, what: NoteCode, detail: string): void => {
   call.out.push({ _tag: "Note", note: { what, detail } })

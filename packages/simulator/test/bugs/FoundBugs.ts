@@ -198,8 +198,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "roundTrip: played.atOnce ?",
-        replace: "roundTrip: played.begins ?"
+        find: "(played.atOnce ? measured",
+        replace: "(played.begins ? measured"
       },
       {
         file: "Ledger.ts",
