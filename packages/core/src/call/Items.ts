@@ -186,9 +186,9 @@ const tell = (call: Draft, { contentIndex, deleted, item, session, spared }: Ope
   if (audioEndMs > 0) return truncate(call, session, item, contentIndex, audioEndMs)
   const others = call.items.filter((open) => isOf(open, session, item) && open.contentIndex !== contentIndex)
   if (spared || others.some((open) => heardOf(call, open) > 0)) {
-    const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
-    if (figures.receivedBytes >= call.ledger.bytesPerMs) truncate(call, session, item, contentIndex, 1)
-    return
+    const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex)
+    const hasAudio = figures === null ? contentIndex > 0 : figures.receivedBytes >= call.ledger.bytesPerMs
+    return hasAudio ? truncate(call, session, item, contentIndex, 1) : undefined
   }
   call.out.push({ _tag: "DeleteItem", session, item })
   call.items = call.items.map((open) => (isOf(open, session, item) ? { ...open, deleted: true } : open))
