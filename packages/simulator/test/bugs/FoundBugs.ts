@@ -307,5 +307,93 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["caller heard once"]
+  },
+  {
+    id: "told-while-being-cancelled",
+    sentence:
+      "Where a pause became an interruption without its mark, the model was told in the very step that cancels.",
+    seen: "seed w1, call 18884; seed w1, call 18912",
+    patches: [
+      {
+        file: "call/Interruption.ts",
+        find: 'settleCut(call, now(call), call.config.agent.turns === "model")',
+        replace: "settleCut(call, now(call), true)"
+      }
+    ],
+    where: [/"turns":"machine"/, /EchoesMissing/],
+    by: ["no refusal"]
+  },
+  {
+    id: "refused-again-in-vain",
+    sentence: "What was refused while a response went on was told again when that was given up, and refused again.",
+    seen: "seed w1, call 3040; seed w1, call 6621",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "held.response === response && !held.refused)",
+        replace: "held.response === response)"
+      }
+    ],
+    where: [/"deaf":true/],
+    by: ["no refusal"]
+  },
+  {
+    id: "cut-short-and-not-told",
+    sentence:
+      "The model was told late of an answer that was heard as far as it had come when it was cut, and went on behind that.",
+    seen: "seed w1, call 26461; seed w1, call 27520; seed w1, call 4700",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "held.due === null && !held.refused\n",
+        replace: "call.at < 0\n"
+      }
+    ],
+    where: [/CancelSlow/],
+    by: ["told in time"]
+  },
+  {
+    id: "played-before-the-format-is-known",
+    sentence: "What a model said before it was configured was played: PCM, as mu-law.",
+    seen: "seed w1, call 29231; seed JIX, call 776",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: '  if (call.model.status !== "ready") return Slot.cancel(call, event.response, null)\n',
+        replace: ""
+      }
+    ],
+    where: [/SpeechImagined|ResponseOfItsOwn/],
+    by: ["right format"]
+  },
+  {
+    id: "truncated-to-nothing",
+    sentence: "A second part of an item of which nothing was heard was truncated to 0 ms, which some models refuse.",
+    seen: "seed good1, --network good, call 2211",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "  if (audioEndMs > 0) return truncate(",
+        replace: "  if (audioEndMs > 0 || contentIndex > 0) return truncate("
+      }
+    ],
+    where: [/ResponseAudioSecond/],
+    by: ["no refusal", "unheard is deleted"]
+  },
+  {
+    id: "asked-anew-with-each-key",
+    sentence:
+      "A model in which a response hangs was asked for another with each entry on the keypad, and never given up.",
+    seen: "seed known bugs, call 863",
+    patches: [
+      {
+        file: "call/Slot.ts",
+        find: "  if (call.wanted?.protected === true) call.protect = true\n",
+        replace:
+          "  if (call.wanted?.protected === true) call.protect = true\n  call.lost = { requests: 0, notBefore: 0 }\n"
+      }
+    ],
+    where: [/"deaf":true/, /"digits"/],
+    by: ["retries are few"]
   }
 ]

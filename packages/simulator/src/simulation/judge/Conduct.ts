@@ -164,6 +164,8 @@ export const make = (on: Case, books: Books): Rule => {
           spokenAt = peers.backlogged(event)
           return
         case "ModelSpeechStopped":
+          // A goodbye that was said meanwhile may have been called off.
+          if (speaking) goodbyeAt = Number.POSITIVE_INFINITY
           speaking = false
           return
         case "ModelSessionUpdated":
