@@ -61,7 +61,7 @@ export const requested = 5_000
 /** The carrier closes its side, else it is given up; and a round trip. */
 export const closing = 6_000
 /** Of the caller's audio, where the carrier does as it always did (protocols.md B.2). */
-const frame = 20
+export const frame = 20
 
 export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds => {
   const fromCarrier = path(network.fromCarrier)

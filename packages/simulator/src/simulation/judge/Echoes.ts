@@ -15,6 +15,8 @@ export interface Echo {
   readonly at: number
   readonly name: string
   readonly flushed: boolean
+  /** When its mark was given; -Infinity where that is long ago. */
+  readonly givenAt: number
   arrivedAt: number
   /** Ms; how far its place is unknown besides the frame around it. */
   unknown: number
@@ -26,6 +28,8 @@ export interface Echoes {
   readonly read: () => void
   /** The last one sent at or before `at`. */
   readonly last: (flushed: boolean, at: number) => Echo | undefined
+  /** Those of marks given at or after `givenAt` that were sent, not flushed, at or before `at`, in order. */
+  readonly played: (givenAt: number, at: number) => ReadonlyArray<Echo>
   /** A mark was given. */
   readonly marked: (name: string, at: number) => void
   /** A clear was, behind the last mark, whose name it returns. */
@@ -49,6 +53,8 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
   const out = new Set<string>()
   /** Marks by which the way to the carrier is measured: when they were given. */
   const measuring = new Map<string, number>()
+  /** When marks were given that are not echoed. */
+  const given = new Map<string, number>()
   let lastMark = ""
   let fastest = Number.POSITIVE_INFINITY
 
@@ -58,7 +64,9 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       const echo = all[cursor]
       if (echo === undefined) continue
       const { at, name, flushed } = echo
-      echoes.push({ at, name, flushed, arrivedAt: Number.POSITIVE_INFINITY, unknown: 0 })
+      const givenAt = given.get(name) ?? Number.NEGATIVE_INFINITY
+      given.delete(name)
+      echoes.push({ at, name, flushed, givenAt, arrivedAt: Number.POSITIVE_INFINITY, unknown: 0 })
       if (echoes.length > remembered) echoes.shift()
     }
   }
@@ -93,7 +101,9 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       }
       return undefined
     },
+    played: (givenAt, at) => echoes.filter((echo) => !echo.flushed && echo.givenAt >= givenAt && echo.at <= at + 1e-6),
     marked: (name, at) => {
+      given.set(name, at)
       if (out.size === 0) measuring.set(name, at)
       out.add(name)
       lastMark = name

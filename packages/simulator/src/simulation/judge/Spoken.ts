@@ -8,6 +8,7 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
+import * as Bounds from "./Bounds.ts"
 import type { Case } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
 import type { Rule } from "./Rule.ts"
@@ -15,7 +16,7 @@ import * as Tolerance from "./Tolerance.ts"
 
 const bytesPerMs = 8
 
-/** What the agent may repeat or lose when it goes on after a pause. */
+/** What the agent may repeat or lose when it goes on after a pause, where frames come every 20 ms. */
 const resumeMs = 25
 
 /** Items that are remembered. */
@@ -54,7 +55,8 @@ export interface Spoken extends Tolerance.Cut {
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
-  /** What the ear had heard when it was settled. */
+  settledAt: number
+  /** What the ear had heard then. */
   heardWhenSettled: number
 }
 
@@ -112,6 +114,11 @@ export const make = (on: Case): Books => {
   let startedAt = Number.NEGATIVE_INFINITY
   let firstAt = Number.POSITIVE_INFINITY
   let heardBytes = 0
+  /** A carrier that ignores its end may be silent from then on: whether it plays on nobody can tell. */
+  let muteFrom = Number.POSITIVE_INFINITY
+  const mayFallMute = plan.faults.network.some(
+    (fault) => fault._tag === "CloseIgnored" && fault.peer === "carrier" && fault.afterwards === "silent"
+  )
 
   const find = (session: number, item: string, contentIndex: number): Spoken | undefined => {
     for (let index = open.length - 1; index >= 0; index--) {
@@ -153,6 +160,7 @@ export const make = (on: Case): Books => {
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
         settled: null,
+        settledAt: Number.NEGATIVE_INFINITY,
         heardWhenSettled: 0
       }
       open.push(one)
@@ -261,7 +269,7 @@ export const make = (on: Case): Books => {
       heardBytes += bytes
       if (at - heardUntil > 1) {
         startedAt = at
-        stretches.push({ from: at, to: until })
+        stretches.push({ from: at, givenAt: pieceOf(stream, message)?.givenAt ?? at, to: until })
         if (stretches.length > rememberedStretches) stretches.shift()
       }
       firstAt = Math.min(firstAt, at)
@@ -289,7 +297,11 @@ export const make = (on: Case): Books => {
         if (piece.resumes && from === 0) resumed(piece, at, error)
         else found("heard in order", at, `of ${named(one)} the ear heard byte ${place} after byte ${one.heard}`)
       } else if (piece.resumes && from === 0) resumed(piece, at, 0)
-      if (last !== undefined && one.order < last.order) {
+      const isRepeated =
+        last !== undefined &&
+        piece.resumes &&
+        (one.heard - place + last.heard) / bytesPerMs <= mayRepeat(last, piece.givenAt)
+      if (last !== undefined && one.order < last.order && !isRepeated) {
         found("heard in order", at, `${named(one)} is heard after ${named(last)}, which was generated later`)
       }
       const clip = clipOf(one)
@@ -307,10 +319,13 @@ export const make = (on: Case): Books => {
     }
   }
 
+  const mayRepeat = (one: Spoken, givenAt: number): number =>
+    resumeMs + bounds.frame - Bounds.frame + tolerance.unknownOf(one, givenAt)
+
   const resumed = ({ givenAt, spoken: one }: Piece, at: number, errorMs: number): void => {
     measures.resumeErrors.push(errorMs)
     measures.resumes++
-    if (Math.abs(errorMs) > resumeMs + tolerance.unknownOf(one, givenAt)) {
+    if (Math.abs(errorMs) > mayRepeat(one, givenAt)) {
       found("heard in order", at, `${named(one)} goes on ${Math.round(errorMs)} ms from where it stopped`)
     }
   }
@@ -466,6 +481,7 @@ export const make = (on: Case): Books => {
     const span = carrier.inPlay(at)
     const piece = span === undefined ? undefined : pieceOf(span.stream, span.message)
     one.settled = turn
+    one.settledAt = at
     one.heardWhenSettled = span !== undefined && piece?.spoken === one ? piece.from + span.to : one.heard
   }
 
@@ -510,6 +526,10 @@ export const make = (on: Case): Books => {
           return echoes.marked(command.name, at)
         case "Clear":
           return cleared(at)
+        case "CloseCarrier":
+        case "HangUp":
+          if (mayFallMute) muteFrom = Math.min(muteFrom, at)
+          return
         case "CreateResponse":
           return asked(command, at)
         case "CancelResponse":
@@ -536,8 +556,9 @@ export const make = (on: Case): Books => {
       read()
       look(Math.min(at, endOf(on)))
       for (const one of open) {
-        if (one.settled !== null)
-          settled(one, one.settled, one.heardWhenSettled, atTheEnd + tolerance.unknownOf(one), at)
+        if (one.settled === null) continue
+        const allowed = atTheEnd + tolerance.unknownOf(one) + Math.max(0, one.settledAt - muteFrom)
+        settled(one, one.settled, one.heardWhenSettled, allowed, at)
       }
     }
   }
