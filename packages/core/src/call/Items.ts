@@ -191,6 +191,7 @@ const tell = (call: Draft, { contentIndex, deleted, item, session, spared }: Ope
     return hasAudio ? truncate(call, session, item, contentIndex, 1) : undefined
   }
   call.out.push({ _tag: "DeleteItem", session, item })
+  call.transcript = Transcript.deleted(call.transcript, session, item)
   call.items = call.items.map((open) => (isOf(open, session, item) ? { ...open, deleted: true } : open))
   count(call, { deletions: call.sums.deletions + 1 })
 }

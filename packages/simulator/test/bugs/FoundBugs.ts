@@ -395,5 +395,18 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/"deaf":true/, /"digits"/],
     by: ["retries are few"]
+  },
+  {
+    id: "deleted-but-not-yet-over",
+    sentence: "An item that was deleted while its response went on stood in the transcript behind what came after it.",
+    seen: "seed w1, call 33473; seed w1, call 38886",
+    patches: [
+      {
+        file: "Transcript.ts",
+        find: "  (item.deleted || (item.contents",
+        replace: "  (item.at < 0 || (item.contents"
+      }
+    ],
+    by: ["settled once"]
   }
 ]

@@ -97,6 +97,8 @@ export const make = (on: Case): Books => {
   const cursor = { heard: 0, cleared: 0 }
   const isImmediate = plan.agent.interruptAfterMs === 0 && plan.agent.backchannels === null && plan.agent.gate === null
   let speaking = false
+  /** Since this very event, before which a deadline was due. */
+  let isUnnoticed = false
   /** Our request that is not created yet; the one that the caller has spoken over, and its response. */
   let requested: string | null = null
   let doomed: string | null = null
@@ -220,6 +222,7 @@ export const make = (on: Case): Books => {
   /** The caller speaks, and the agent's policies have it silent then. */
   const spokenTo = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>, at: number): void => {
     if (!peers.isReady(event.session)) return
+    isUnnoticed = !speaking && peers.isDue()
     speaking = true
     read()
     if (!isImmediate || isProtected() || peers.backlogged(event) !== null) return
@@ -243,7 +246,8 @@ export const make = (on: Case): Books => {
 
   const asked = (command: Extract<Command, { _tag: "CreateResponse" }>, at: number): void => {
     requested = command.request
-    if (speaking) found("not spoken over", at, `${command.request} is asked for while the caller speaks`)
+    if (speaking && !isUnnoticed)
+      found("not spoken over", at, `${command.request} is asked for while the caller speaks`)
     if (plan.agent.turns === "model") return
     read()
     const untold = open.find(isLeft)
@@ -494,6 +498,7 @@ export const make = (on: Case): Books => {
     heardBytes: () => heardBytes,
 
     event: (event, at) => {
+      isUnnoticed = false
       switch (event._tag) {
         case "CarrierAudio":
         case "CarrierMarked":
