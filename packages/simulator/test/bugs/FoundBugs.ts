@@ -135,20 +135,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["sums add up"]
   },
   {
-    id: "hardly-heard-counts-as-heard",
-    sentence:
-      "An answer that is cut in its first millisecond is deleted, and stands in the transcript as heard, before turns that were earlier.",
-    seen: "seed r1, call 446",
-    patches: [
-      {
-        file: "call/Items.ts",
-        find: "isCut && held.heardBytes < call.ledger.bytesPerMs ? 0 : held.heardBytes",
-        replace: "held.heardBytes"
-      }
-    ],
-    by: ["settled once", "settled is heard"]
-  },
-  {
     id: "beginning-without-the-next-frame",
     sentence: "On a line with jitter playback is taken to begin later than the frame behind the echo allows.",
     seen: "seed u, call 178",

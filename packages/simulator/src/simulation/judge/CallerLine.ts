@@ -68,7 +68,7 @@ export const make = (on: Case): Rule => {
       if (frame === undefined) break
       const jump = expected === null ? 0 : frame.timestamp - expected
       const missing = Math.abs(jump) < roundingMs ? 0 : Math.max(0, jump)
-      const stopped = expected === null || frame.at - lastAt >= speechGapMs || missing >= speechGapMs
+      const stopped = expected !== null && (frame.at - lastAt >= speechGapMs || missing >= speechGapMs)
       const fills = fillings(missing, stopped)
       const last = from.at(-1) ?? 0
       if (last + (fills.at(-1) ?? 0) + frame.bytes > bytes.length && !isFinal) break
