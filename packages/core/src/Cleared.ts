@@ -83,7 +83,12 @@ export const played = (cut: Cleared): Playback.Playback => {
 
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
 export const positionOf = (cut: Cleared, roundTrip: number): number =>
-  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip), notBegunBefore(cut))
+  Playback.positionExpected(
+    played(cut),
+    silenceOf(cut, roundTrip),
+    roundTripOf(cut, roundTrip),
+    notBegunBefore(cut, roundTrip)
+  )
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */
 export const positionSoFar = (cut: Cleared, now: Moment): number => {
@@ -124,12 +129,20 @@ const silenceOf = (cut: Cleared, roundTrip: number): number =>
   cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
 
 /** A leading mark that is not back was not reached before the last frame. */
-const notBegunBefore = ({ notBefore, silent }: Cleared): number =>
-  silent === null ? notBefore : Number.NEGATIVE_INFINITY
+const notBegunBefore = (cut: Cleared, roundTrip: number): number =>
+  cut.silent === null && !isMute(cut, roundTrip) ? cut.notBefore : Number.NEGATIVE_INFINITY
 
 /** Of an outstanding clear: were it shorter, its probe would be back before the last frame. */
 const roundTripOf = (cut: Cleared, roundTrip: number): number =>
-  cut.silent === null ? Math.max(roundTrip, cut.notBefore - cut.clearedAt) : roundTrip
+  cut.silent === null && !isMute(cut, roundTrip) ? Math.max(roundTrip, cut.notBefore - cut.clearedAt) : roundTrip
+
+/** A mark is so much overdue that the carrier echoes none: that they are missing proves nothing. */
+const isMute = (cut: Cleared, roundTrip: number): boolean => {
+  const mark = cut.marks[0]
+  return mark !== undefined && cut.notBefore > Playback.dueOf(cut, mark, roundTrip) + MUTE_MS
+}
 
 /** A mark that is too early was flushed; by less than this it is too close to tell when. */
 const FLUSHED_EARLY_MS = 50
+/** Longer than a line stalls. */
+const MUTE_MS = 1000

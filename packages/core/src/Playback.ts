@@ -138,6 +138,13 @@ export const earlyMs = (playback: Playback, mark: OutstandingMark, now: Moment):
   return playback.origin.earliest - originTold(playback, mark, now).latest
 }
 
+/** When a mark that is out should have been played, carrier ms. */
+export const dueOf = ({ bytesPerMs, origin }: Playback, mark: OutstandingMark, roundTrip: number): number =>
+  Math.max(
+    mark.sentAt + roundTrip,
+    origin === null ? Number.NEGATIVE_INFINITY : middle(origin) + mark.position / bytesPerMs
+  )
+
 /** Position heard at a moment, by all that is known. */
 export const positionAt = (playback: Playback, at: number): number =>
   clamped(playback, at, playback.marks[0]?.position ?? playback.sent)
