@@ -31,6 +31,8 @@ import type { Millis } from "./Event.ts"
 export interface Moment {
   readonly at: number
   readonly uncertainty: number
+  /** The end of the last frame before it: it is not earlier, whatever the line does. 0 before the first. */
+  readonly after: number
 }
 
 export interface CarrierClock {
@@ -125,25 +127,38 @@ export const nextFrameMs = ({ lateness, span }: CarrierClock): number => Math.ce
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
   const { end, lateness, span, usual } = clock
   const latest = at - clock.offset
-  if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
+  if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS, after: 0 }
   const earliest = Math.max(end, latest - lateness)
   const next = end + span
   if (latest > end - span + SUPPRESSED_AFTER_MS) {
     const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))
-    return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS)
+    return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS, end)
   }
-  if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest)
-  if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next)
-  return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)))
+  if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest, end)
+  if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next, end)
+  return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)), end)
 }
 
-/** A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. */
-export const notAfter = (moment: Moment, latest: number): Moment =>
-  moment.at + moment.uncertainty <= latest ? moment : between(Math.min(moment.at - moment.uncertainty, latest), latest)
+/** It stands between two frames, as far as anybody can tell; else the next frame may tell it better. */
+export const isFirm = ({ after, at, uncertainty }: Moment): boolean =>
+  uncertainty <= FIRM_MS && (after === 0 || at + uncertainty <= after + FIRM_MS * 2)
 
-const between = (earliest: number, latest: number): Moment => ({
+/**
+ * A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. Where
+ * nothing is left of it the line had stalled: then it was sent at any time between the two frames.
+ */
+export const notAfter = (moment: Moment, latest: number): Moment => {
+  const { after, at, uncertainty } = moment
+  if (at + uncertainty <= latest) return moment
+  const earliest = at - uncertainty
+  if (earliest < latest) return between(earliest, latest, after)
+  return between(latest - after <= FOLLOWING_MS ? after : latest, latest, after)
+}
+
+const between = (earliest: number, latest: number, after: number): Moment => ({
   at: (earliest + latest) / 2,
-  uncertainty: (latest - earliest) / 2
+  uncertainty: (latest - earliest) / 2,
+  after
 })
 
 const withinWindow = (clock: CarrierClock, second: number): ReadonlyArray<SecondMinimum> => {
@@ -168,6 +183,10 @@ const JUST_BEFORE_MS = 4
 const LOOSE_MS = 12
 /** A frame. */
 const USUAL_STEP_MS = 1
+/** From the end of a frame to that of the next, where none is missing and they are long. */
+const FOLLOWING_MS = 100
+/** Half a frame of 20 ms, and the rounding of a clock. */
+const FIRM_MS = 11
 /** A host's clock is rounded down. */
 const ROUNDING_MS = 1
 /** Of moments to each other: what messages are usually late. Against the timestamps to come it is about 100 ms. */

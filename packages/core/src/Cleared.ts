@@ -6,8 +6,9 @@
  * that moment, or flushed, at it; nothing in an echo says which (protocols.md B.3).
  *
  * 1. An echo at the moment of silence, as far as anybody can tell the two apart, is no proof that its audio was heard:
- *    the clock says how far the ear was. One that is too early for having been played was flushed. A leading mark with
- *    nothing unheard before it says where playback began in either case.
+ *    the clock says how far the ear was, and the echo that it was not there before. One that is too early for having
+ *    been played was flushed, unless a frame came between it and the probe. A leading mark with nothing unheard before
+ *    it says where playback began in either case.
  * 2. The order in which flushed echoes come back does not matter, nor that of those that were under way (G.2).
  * 3. Until the probe is back an echo that fits is taken as played, but nothing is final.
  */
@@ -35,6 +36,8 @@ export interface Cleared extends Playback.Playback {
 interface Echoed {
   readonly mark: Playback.OutstandingMark
   readonly at: Moment
+  /** Too early for having been played, by what was known. */
+  readonly isEarly: boolean
 }
 
 export const of = (
@@ -66,17 +69,23 @@ export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
   if (mark === undefined) return cut
   const marks = cut.marks.filter((other) => other !== mark)
   const early = Playback.earlyMs(played(cut), mark, now)
-  if (early <= 0) return { ...cut, marks, echoes: [...cut.echoes, { mark, at: now }] }
-  return { ...cut, marks, flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed }
+  return {
+    ...cut,
+    marks,
+    echoes: [...cut.echoes, { mark, at: now, isEarly: early > 0 }],
+    flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed
+  }
 }
 
 /** With all echoes taken as played that were not flushed, by what is known of that. Its segments are all still there. */
 export const played = (cut: Cleared): Playback.Playback => {
   const silence = cut.silent ?? cut.flushed
-  return cut.echoes.reduce<Playback.Playback>((playback, { at, mark }) => {
+  return cut.echoes.reduce<Playback.Playback>((playback, { at, isEarly, mark }) => {
     const isFirst = mark.leading && mark.position === playback.played
-    const isFlushed = silence !== null && Playback.mayBeOne(at, silence) && !isFirst
-    if (isFlushed || mark.position < playback.played) return playback
+    const isOfClear = silence !== null && (Playback.mayBeOne(at, silence) || (isEarly && at.after === silence.after))
+    const isFlushed = isOfClear && !isFirst
+    if (isFlushed) return Playback.notBefore(playback, mark, at)
+    if (mark.position < playback.played) return playback
     return { ...Playback.play(playback, mark, -1, at)[0], segments: cut.segments }
   }, cut)
 }
@@ -109,7 +118,7 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
     ...Playback.correct(cut, ms, first),
     clearedAt: cut.clearedAt + ms,
     notBefore: CarrierClock.corrected(cut.notBefore, ms, first),
-    echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: corrected(at) })),
+    echoes: cut.echoes.map((echoed) => ({ ...echoed, at: corrected(echoed.at) })),
     flushed: cut.flushed === null ? null : corrected(cut.flushed),
     silent: cut.silent === null ? null : corrected(cut.silent)
   }
@@ -119,7 +128,7 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
 export const notAfter = (cut: Cleared, latest: number): Cleared => ({
   ...Playback.notAfter(cut, latest),
   notBefore: cut.silent === null ? Math.max(cut.notBefore, latest) : cut.notBefore,
-  echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: CarrierClock.notAfter(at, latest) })),
+  echoes: cut.echoes.map((echoed) => ({ ...echoed, at: CarrierClock.notAfter(echoed.at, latest) })),
   flushed: cut.flushed === null ? null : CarrierClock.notAfter(cut.flushed, latest),
   silent: cut.silent === null ? null : CarrierClock.notAfter(cut.silent, latest)
 })
@@ -142,7 +151,7 @@ const isMute = (cut: Cleared, roundTrip: number): boolean => {
   return mark !== undefined && cut.notBefore > Playback.dueOf(cut, mark, roundTrip) + MUTE_MS
 }
 
-/** A mark that is too early was flushed; by less than this it is too close to tell when. */
+/** A mark that is too early was flushed; by less than this what told the origin may have been late itself. */
 const FLUSHED_EARLY_MS = 50
 /** Longer than a line stalls. */
 const MUTE_MS = 1000

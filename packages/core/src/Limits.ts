@@ -49,10 +49,9 @@ export const cutWaitMs = 400
 export const cutWaitMostMs = 1_500
 
 /**
- * Between two frames an echo has its place to half a frame and the clock's rounding. One that stands less firmly waits
- * for the next frame, or for as long as tells a late one from none (protocols.md B.4).
+ * An echo that does not stand firmly between two frames waits for the next, for as long as tells a late one from none
+ * (protocols.md B.4), or longer where frames have been later.
  */
-export const echoUncertainMs = 11
 export const nextFrameMs = 60
 
 /** Nothing proves that truncate or delete is accepted before `response.done`; a response that is cancelled ends soon. */

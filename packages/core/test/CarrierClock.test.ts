@@ -70,8 +70,8 @@ describe("CarrierClock.moment", () => {
   })
 
   it("goes by arrival before the first frame", () => {
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10 })
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10 })
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10, after: 0 })
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10, after: 0 })
   })
 })
 

@@ -5,6 +5,7 @@
  */
 
 import type { Moment } from "../CarrierClock.ts"
+import * as CarrierClock from "../CarrierClock.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Ending from "./Ending.ts"
@@ -29,7 +30,7 @@ export const interrupt = (call: Draft): void => {
 
 /** The mark before a clear came back: the ear went silent at `when`, which the next frame may tell more closely. */
 export const cutEchoed = (call: Draft, when: Moment): void => {
-  if (call.cut === null || when.uncertainty <= Limits.echoUncertainMs) return silent(call, when)
+  if (call.cut === null || CarrierClock.isFirm(when)) return silent(call, when)
   call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + nextFrameMs(call)) }
 }
 

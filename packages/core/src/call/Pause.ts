@@ -15,6 +15,7 @@
  */
 
 import type { Moment } from "../CarrierClock.ts"
+import * as CarrierClock from "../CarrierClock.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Items from "./Items.ts"
@@ -59,7 +60,7 @@ export const goOn = (call: Draft): void => {
 
 /** The mark's place may be told more closely by the next frame (call/Interruption). */
 const resumeFrom = (call: Draft, when: Moment): void => {
-  if (call.pause === null || when.uncertainty <= Limits.echoUncertainMs) return resume(call)
+  if (call.pause === null || CarrierClock.isFirm(when)) return resume(call)
   call.pause = { ...call.pause, due: Math.min(call.pause.due, call.at + nextFrameMs(call)) }
   if (call.pause.due <= call.at) resume(call)
 }

@@ -141,8 +141,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Playback.ts",
-        find: "  return told.latest < origin.latest ? {",
-        replace: "  return told.latest < Number.NEGATIVE_INFINITY ? {"
+        find: "  if (playback.told.length === 0) return playback\n",
+        replace: "  if (playback.told.length === 0 || playback.origin?.leading) return playback\n"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
@@ -155,8 +155,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Cleared.ts",
-        find: "silence !== null && Playback.mayBeOne(at, silence) && !isFirst",
-        replace: "silence === undefined"
+        find: "const isFlushed = isOfClear && !isFirst",
+        replace: "const isFlushed = isOfClear && silence === undefined"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
@@ -169,7 +169,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Pause.ts",
-        find: "when.uncertainty <= Limits.echoUncertainMs) return resume(call)",
+        find: "CarrierClock.isFirm(when)) return resume(call)",
         replace: "when.uncertainty >= 0) return resume(call)"
       }
     ],
@@ -276,7 +276,7 @@ export const list: ReadonlyArray<KnownBug> = [
       {
         file: "CarrierClock.ts",
         find: "    const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))\n",
-        replace: "    if (usual >= 0) return between(earliest, latest + ROUNDING_MS)\n    const bound = LOOSE_MS\n"
+        replace: "    if (usual >= 0) return between(earliest, latest + ROUNDING_MS, end)\n    const bound = LOOSE_MS\n"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]

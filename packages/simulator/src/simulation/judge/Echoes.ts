@@ -20,6 +20,9 @@ export interface Echo {
   arrivedAt: number
   /** Ms; how far its place is unknown besides the frame around it. */
   unknown: number
+  /** When the frame behind it arrived, and what was unknown before. */
+  placedAt: number
+  unplaced: number
 }
 
 export interface Echoes {
@@ -66,7 +69,8 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       const { at, name, flushed } = echo
       const givenAt = given.get(name) ?? Number.NEGATIVE_INFINITY
       given.delete(name)
-      echoes.push({ at, name, flushed, givenAt, arrivedAt: Number.POSITIVE_INFINITY, unknown: 0 })
+      const never = Number.POSITIVE_INFINITY
+      echoes.push({ at, name, flushed, givenAt, arrivedAt: never, unknown: 0, placedAt: never, unplaced: 0 })
       if (echoes.length > remembered) echoes.shift()
     }
   }
@@ -83,13 +87,15 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unknown = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unplaced = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {
         if (open.length > 0 && frameEnd !== null) {
           const missing = Math.max(0, event.timestamp - frameEnd)
           for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + frame)
         }
+        for (const echo of open) echo.placedAt = at
         if (open.length > 0) open = []
         frameEnd = event.timestamp + event.bytes / 8
       }

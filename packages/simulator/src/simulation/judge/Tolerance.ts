@@ -4,7 +4,7 @@
  */
 
 import * as Bounds from "./Bounds.ts"
-import type { Echoes } from "./Echoes.ts"
+import type { Echo, Echoes } from "./Echoes.ts"
 
 /** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
 export const rounding = 5
@@ -64,7 +64,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     if (one.clearedAt === Number.NEGATIVE_INFINITY) return unknownOfWhole(one, usedAt)
     const cut = echoes.last(true, one.clearedAt)
     const isLate = cut === undefined || cut.arrivedAt > usedAt
-    const ofCut = isLate ? ofEstimate(one, one.clearedAt, usedAt) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
+    const ofCut = isLate
+      ? ofEstimate(one, one.clearedAt, usedAt)
+      : unknownBy(cut, one, usedAt) + Math.max(0, one.clearedAt - cut.at)
     // A carrier that plays in pieces echoes a mark at the end of the piece.
     const ofCarrier = bounds.echoesLate + bounds.quantum
     return ofCut + beginningOf(one, isLate ? usedAt : cut.arrivedAt - 1 - bounds.clock, isLate) + ofCarrier
@@ -83,11 +85,18 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     return anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)
   }
 
+  /** The frame behind an echo is waited for as long as the echo is. */
+  const unknownBy = (echo: Echo, one: Cut, usedAt: number): number =>
+    echo.placedAt > usedAt && usedAt >= one.clearGivenAt + Bounds.echo ? echo.unplaced : echo.unknown
+
   /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
   const unknownOfWhole = (one: Cut, usedAt: number): number => {
     const probe = echoes.named(one.probe)
     const anchor = (echoes.last(false, one.heardAt - 1)?.unknown ?? 0) + bounds.echoesLate
-    return anchor + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at, usedAt))
+    const last = echoes.last(false, one.heardAt + bounds.quantum)
+    // The clear came in the last piece, and flushed the mark behind it.
+    const inPiece = last === undefined || last.at < one.heardAt - 1 ? bounds.quantum : 0
+    return anchor + inPiece + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at, usedAt))
   }
 
   /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
