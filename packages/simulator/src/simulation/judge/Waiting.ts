@@ -160,6 +160,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "CreateResponse":
           isPassing = false
           asked = true
+          waited = 0
           busyAt = at
           return
         case "RunTool":
