@@ -19,7 +19,7 @@ import type { Rule } from "./Rule.ts"
 const bytesPerMs = G711.BYTES_PER_MS
 const gapFilledMs = 10_000
 /** Media stopped for 750 ms, as who counts them sees it: between the frames around the gap, over a line with jitter. */
-const speechGapMs = 700
+const stoppedMs = 700
 const speechGapFilledMs = 1_000
 /** A smaller jump of the timestamps is rounding. */
 const roundingMs = 20
@@ -35,6 +35,8 @@ interface Frame {
 
 export const make = (on: Case): Rule => {
   const { bounds, found, peers, world } = on
+  /** By the grain of the host's clock it may be less. */
+  const speechGapMs = stoppedMs - bounds.clock
   let frames: Array<Frame> = []
   let head = 0
   /** Where in the received bytes the next frame may begin, in order: all that fit what came so far. */
