@@ -69,7 +69,8 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
       : unknownBy(cut, one, usedAt) + Math.max(0, one.clearedAt - cut.at)
     // A carrier that plays in pieces echoes a mark at the end of the piece.
     const ofCarrier = bounds.echoesLate + bounds.quantum
-    return ofCut + beginningOf(one, isLate ? usedAt : cut.arrivedAt - 1 - bounds.clock, isLate) + ofCarrier
+    const knownBy = isLate ? Math.max(usedAt, one.clearGivenAt) : cut.arrivedAt - 1 - bounds.clock
+    return ofCut + beginningOf(one, knownBy, isLate) + ofCarrier
   }
 
   /**
