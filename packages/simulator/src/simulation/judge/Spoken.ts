@@ -181,10 +181,11 @@ export const make = (on: Case): Books => {
       return found("nothing stale", at, `${command.item} is played, which is over or was never generated`)
     }
     const { from, bytes } = command
-    const resumes = from !== one.sent
+    const jumps = from !== one.sent
+    const resumes = jumps || (mayResume && one.isCut)
     if (one.toldAt > Number.NEGATIVE_INFINITY || one.isCancelled || (!mayResume && one.order < clearedBelow)) {
       found("nothing stale", at, `${bytes} bytes of ${named(one)} are played after it was interrupted`)
-    } else if (resumes && !(mayResume && one.order < clearedBelow && from < one.sent)) {
+    } else if (jumps && !(mayResume && one.order < clearedBelow && from < one.sent)) {
       found("heard in order", at, `byte ${from} of ${named(one)} is played after byte ${one.sent}`)
     }
     if (dead.has(one.response) && plan.agent.turns === "machine") {
