@@ -48,6 +48,8 @@ export interface Echoes {
 const remembered = 64
 
 export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds): Echoes => {
+  /** By a coarse clock of the host nobody can tell where between two frames an echo stands. */
+  const withinFrame = Math.min(clock, frame) / 2
   let cursor = 0
   const echoes: Array<Echo> = []
   /** Arrived, and the frame behind it has not. */
@@ -93,7 +95,7 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       } else if (event._tag === "CarrierAudio") {
         if (open.length > 0 && frameEnd !== null) {
           const missing = Math.max(0, event.timestamp - frameEnd)
-          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + frame)
+          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? withinFrame : missing + frame)
         }
         for (const echo of open) echo.placedAt = at
         if (open.length > 0) open = []

@@ -57,7 +57,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   /** How far what took so long is from what anybody could expect of the way to the carrier. */
   const ofWay = (one: Cut, took: number): number => {
     const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
-    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early)
+    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early) + bounds.clock
   }
 
   const unknownOf = (one: Cut, usedAt = one.toldAt): number => {
