@@ -10,7 +10,7 @@
  *    The window slides because clocks drift: 200 ppm are 6 ms in 30 s.
  * 3. Nor was it sent earlier than that by more than frames have lately been late above the minimum.
  *
- * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms (silence
+ * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms, or three frames, (silence
  * suppression) the upper bound of fact 1 is void, and a message is taken for as late as frames usually are; before that, facts 1 and 3 may already contradict each other (the
  * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
  * moment back by a few ms. Timestamps that go backwards start the clock anew.
@@ -130,7 +130,7 @@ export const moment = (clock: CarrierClock, at: Millis): Moment => {
   if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS, after: 0 }
   const earliest = Math.max(end, latest - lateness)
   const next = end + span
-  if (latest > end - span + SUPPRESSED_AFTER_MS) {
+  if (latest > end - span + Math.max(SUPPRESSED_AFTER_MS, 3 * span)) {
     const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))
     return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS, end)
   }
@@ -145,14 +145,15 @@ export const isFirm = ({ after, at, uncertainty }: Moment): boolean =>
 
 /**
  * A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. Where
- * nothing is left of it the line had stalled: then it was sent at any time between the two frames.
+ * little is left of it the message was as late as none lately: a stall perhaps, and fact 3 is void. Then it was sent at
+ * any time between the two frames.
  */
 export const notAfter = (moment: Moment, latest: number): Moment => {
   const { after, at, uncertainty } = moment
   if (at + uncertainty <= latest) return moment
   const earliest = at - uncertainty
-  if (earliest < latest) return between(earliest, latest, after)
-  return between(latest - after <= FOLLOWING_MS ? after : latest, latest, after)
+  if (latest - after <= FOLLOWING_MS && earliest > latest - LITTLE_MS) return between(after, latest, after)
+  return between(Math.min(earliest, latest), latest, after)
 }
 
 const between = (earliest: number, latest: number, after: number): Moment => ({
@@ -173,7 +174,7 @@ const leastOf = (minima: ReadonlyArray<SecondMinimum>, offset: number): number =
 const WINDOW_SECONDS = 30
 /** Complete seconds of frames after which the fastest message is known. */
 const LEARNING_SECONDS = 2
-/** From the start of the last frame. */
+/** From the start of the last frame: three of 20 ms. */
 const SUPPRESSED_AFTER_MS = 60
 /** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
 const LATENESS_DECAY = 0.997
@@ -185,6 +186,8 @@ const LOOSE_MS = 12
 const USUAL_STEP_MS = 1
 /** From the end of a frame to that of the next, where none is missing and they are long. */
 const FOLLOWING_MS = 100
+/** Half a frame of 20 ms. */
+const LITTLE_MS = 10
 /** Half a frame of 20 ms, and the rounding of a clock. */
 const FIRM_MS = 11
 /** A host's clock is rounded down. */

@@ -57,7 +57,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   /** How far what took so long is from what anybody could expect of the way to the carrier. */
   const ofWay = (one: Cut, took: number): number => {
     const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
-    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early) + bounds.clock
+    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early)
   }
 
   const unknownOf = (one: Cut, usedAt = one.toldAt): number => {
@@ -88,7 +88,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
 
   /** The frame behind an echo is waited for as long as the echo is. */
   const unknownBy = (echo: Echo, one: Cut, usedAt: number): number =>
-    echo.placedAt > usedAt && usedAt >= one.clearGivenAt + Bounds.echo ? echo.unplaced : echo.unknown
+    echo.placedAt > usedAt && usedAt >= one.clearGivenAt + bounds.echo - bounds.clock - 1 ? echo.unplaced : echo.unknown
 
   /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
   const unknownOfWhole = (one: Cut, usedAt: number): number => {
