@@ -394,5 +394,33 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["settled once"]
+  },
+  {
+    id: "flushed-mark-tells-nothing",
+    sentence:
+      "A mark that came back with the clear is left out altogether, though it tells that the ear was not there before: audio that began late behind its leading mark counts as further heard.",
+    seen: "seed w1, call 278; seed w1, call 1815; seed w1, call 9633",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "if (isFlushed) return Playback.notBefore(playback, mark, at)",
+        replace: "if (isFlushed) return playback"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "early-mark-is-flushed",
+    sentence:
+      "A mark that is earlier than what was guessed in a stall or before the first frame counts as flushed, though frames stand between it and the clear.",
+    seen: "seed final, call 101; seed w1, call 2338",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "(isEarly && at.after === silence.after)",
+        replace: "isEarly"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
   }
 ]
