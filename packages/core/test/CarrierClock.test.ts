@@ -75,6 +75,22 @@ describe("CarrierClock.moment", () => {
   })
 })
 
+describe("CarrierClock.notAfter", () => {
+  it("leaves all between two frames to what came as late as none lately", () => {
+    const stalled = CarrierClock.notAfter({ at: 1140, uncertainty: 30, after: 1000 }, 1020)
+    assert.deepStrictEqual(stalled, { at: 1010, uncertainty: 10, after: 1000 })
+    const late = CarrierClock.notAfter({ at: 1020, uncertainty: 15, after: 1000 }, 1020)
+    assert.deepStrictEqual(late, { at: 1012.5, uncertainty: 7.5, after: 1000 })
+  })
+})
+
+describe("CarrierClock.isFirm", () => {
+  it("is no moment behind which a frame is overdue: the line stalls, perhaps", () => {
+    assert.isTrue(CarrierClock.isFirm({ at: 1010, uncertainty: 10, after: 1000 }))
+    assert.isFalse(CarrierClock.isFirm({ at: 1137, uncertainty: 7, after: 1000 }))
+  })
+})
+
 describe("CarrierClock.frame", () => {
   it("forgets a minimum after 30 s: our clock runs fast by 1 ms a second", () => {
     const drift = (n: number) => Math.floor(n / 50)
