@@ -3,8 +3,8 @@
  * are measured by.
  *
  * An echo travels in order with the caller's frames. Where it stands between two that follow each other, its place is
- * known to a frame, or to two by a host whose clock tells less. Where frames are missing around it, nothing is known but
- * its arrival, which is late by as much as the network made it: that is what no party could know.
+ * known to a frame, and by a host whose clock tells less to one and a half. Where frames are missing around it, nothing
+ * is known but its arrival, which is late by as much as the network made it: that is what no party could know.
  */
 
 import type { Event } from "@offhook/core"
@@ -93,7 +93,7 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       } else if (event._tag === "CarrierAudio") {
         if (open.length > 0 && frameEnd !== null) {
           const missing = Math.max(0, event.timestamp - frameEnd)
-          const around = missing < 1 ? Math.min(clock, frame) : missing + frame
+          const around = missing < 1 ? Math.min(clock, frame) / 2 : missing + frame
           for (const echo of open) echo.unknown = Math.min(echo.unknown, around)
         }
         for (const echo of open) echo.placedAt = at

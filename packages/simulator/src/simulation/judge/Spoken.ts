@@ -198,7 +198,9 @@ export const make = (on: Case): Books => {
     one.sentAt = at
     one.pending += bytes
     pieces[command.stream] ??= { list: [], first: 0 }
-    pieces[command.stream]?.list.push({ spoken: one, from, resumes, givenAt: at, left: bytes })
+    // Where it is believed that all was heard that had been sent, it goes on behind that.
+    const goesOn = resumes || (mayResume && one.isCut)
+    pieces[command.stream]?.list.push({ spoken: one, from, resumes: goesOn, givenAt: at, left: bytes })
     if (one.isCut) for (const other of open) if (other.order >= one.order) other.isCut = false
   }
 

@@ -57,7 +57,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   /** How far what took so long is from what anybody could expect of the way to the carrier. */
   const ofWay = (one: Cut, took: number): number => {
     const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
-    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early)
+    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early) + bounds.clock
   }
 
   const unknownOf = (one: Cut, usedAt = one.toldAt): number => {
@@ -70,7 +70,13 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     // A carrier that plays in pieces echoes a mark at the end of the piece.
     const ofCarrier = bounds.echoesLate + bounds.quantum
     const knownBy = isLate ? Math.max(usedAt, one.clearGivenAt) : cut.arrivedAt - 1 - bounds.clock
-    return ofCut + beginningOf(one, knownBy, isLate) + ofCarrier
+    return ofCut + beginningOf(one, knownBy, isLate) + (isLate ? starved(one) : 0) + ofCarrier
+  }
+
+  /** How long the ear had heard nothing before the clear came, as what was cut was still on its way. */
+  const starved = (one: Cut): number => {
+    const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
+    return stretch === undefined ? 0 : Math.max(0, one.clearedAt - stretch.to)
   }
 
   /**
