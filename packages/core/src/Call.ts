@@ -90,6 +90,7 @@ const conclude = (call: Draft): void => {
 const handle = (call: Draft, event: Event): void => {
   if (call.phase === "ended") return
   if ("stream" in event && event._tag !== "CarrierStarted") {
+    if (call.phase === "waiting" && event._tag === "CarrierClosed") return Ending.over(call, "never connected")
     if (!CarrierEvents.isCurrent(call, event.stream)) return
     call.carrier = {
       stream: call.carrier.stream,

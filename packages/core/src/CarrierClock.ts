@@ -10,7 +10,7 @@
  *    The window slides because clocks drift: 200 ppm are 6 ms in 30 s.
  * 3. Nor was it sent earlier than that by more than frames have lately been late above the minimum.
  *
- * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms (silence
+ * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms, or three frames, (silence
  * suppression) the upper bound of fact 1 is void, and a message is taken for as late as frames usually are; before that, facts 1 and 3 may already contradict each other (the
  * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
  * moment back by a few ms. Timestamps that go backwards start the clock anew.
@@ -31,6 +31,8 @@ import type { Millis } from "./Event.ts"
 export interface Moment {
   readonly at: number
   readonly uncertainty: number
+  /** The end of the last frame before it: it is not earlier, whatever the line does. 0 before the first. */
+  readonly after: number
 }
 
 export interface CarrierClock {
@@ -118,29 +120,46 @@ export const correction = (before: CarrierClock, after: CarrierClock): number =>
 /** Where a moment that was told before frames belongs, moved by `ms`; `first` is the clock's. */
 export const corrected = (at: number, ms: number, first: number): number => at + Math.min(ms, Math.max(0, first - at))
 
+/** How long the next frame may take where frames come, ms: it is as late as they have lately been. */
+export const nextFrameMs = ({ lateness, span }: CarrierClock): number => Math.ceil(span + lateness)
+
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
   const { end, lateness, span, usual } = clock
   const latest = at - clock.offset
-  if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS }
+  if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS, after: 0 }
   const earliest = Math.max(end, latest - lateness)
   const next = end + span
-  if (latest > end - span + SUPPRESSED_AFTER_MS) {
+  if (latest > end - span + Math.max(SUPPRESSED_AFTER_MS, 3 * span)) {
     const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))
-    return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS)
+    return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS, end)
   }
-  if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest)
-  if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next)
-  return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)))
+  if (earliest > next + lateness / 2 + ROUNDING_MS) return between(end, latest, end)
+  if (earliest > next) return between(Math.max(end, next - JUST_BEFORE_MS), next, end)
+  return between(earliest, Math.max(earliest, Math.min(next, latest + ROUNDING_MS)), end)
 }
 
-/** A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. */
-export const notAfter = (moment: Moment, latest: number): Moment =>
-  moment.at + moment.uncertainty <= latest ? moment : between(Math.min(moment.at - moment.uncertainty, latest), latest)
+/** It stands between two frames, as far as anybody can tell; else the next frame may tell it better. */
+export const isFirm = ({ after, at, uncertainty }: Moment): boolean =>
+  uncertainty <= FIRM_MS && (after === 0 || at + uncertainty <= after + FIRM_MS * 2)
 
-const between = (earliest: number, latest: number): Moment => ({
+/**
+ * A moment whose message arrived before a frame was not sent after the end of that frame, which is `latest`. Where
+ * little is left of it the message was as late as none lately: a stall perhaps, and fact 3 is void. Then it was sent at
+ * any time between the two frames.
+ */
+export const notAfter = (moment: Moment, latest: number): Moment => {
+  const { after, at, uncertainty } = moment
+  if (at + uncertainty <= latest) return moment
+  const earliest = at - uncertainty
+  if (latest - after <= FOLLOWING_MS && earliest > latest - LITTLE_MS) return between(after, latest, after)
+  return between(Math.min(earliest, latest), latest, after)
+}
+
+const between = (earliest: number, latest: number, after: number): Moment => ({
   at: (earliest + latest) / 2,
-  uncertainty: (latest - earliest) / 2
+  uncertainty: (latest - earliest) / 2,
+  after
 })
 
 const withinWindow = (clock: CarrierClock, second: number): ReadonlyArray<SecondMinimum> => {
@@ -155,7 +174,7 @@ const leastOf = (minima: ReadonlyArray<SecondMinimum>, offset: number): number =
 const WINDOW_SECONDS = 30
 /** Complete seconds of frames after which the fastest message is known. */
 const LEARNING_SECONDS = 2
-/** From the start of the last frame. */
+/** From the start of the last frame: three of 20 ms. */
 const SUPPRESSED_AFTER_MS = 60
 /** Per frame: of a lateness of 10 ms, 6 are left after a second of punctual frames. */
 const LATENESS_DECAY = 0.997
@@ -165,6 +184,12 @@ const JUST_BEFORE_MS = 4
 const LOOSE_MS = 12
 /** A frame. */
 const USUAL_STEP_MS = 1
+/** From the end of a frame to that of the next, where none is missing and they are long. */
+const FOLLOWING_MS = 100
+/** Half a frame of 20 ms. */
+const LITTLE_MS = 10
+/** Half a frame of 20 ms, and the rounding of a clock. */
+const FIRM_MS = 11
 /** A host's clock is rounded down. */
 const ROUNDING_MS = 1
 /** Of moments to each other: what messages are usually late. Against the timestamps to come it is about 100 ms. */

@@ -6,8 +6,9 @@
  * that moment, or flushed, at it; nothing in an echo says which (protocols.md B.3).
  *
  * 1. An echo at the moment of silence, as far as anybody can tell the two apart, is no proof that its audio was heard:
- *    the clock says how far the ear was. One that is too early for having been played was flushed. A leading mark with
- *    nothing unheard before it says where playback began in either case.
+ *    the clock says how far the ear was, and the echo that it was not there before. One that is too early for having
+ *    been played was flushed, unless a frame came between it and the probe. A leading mark with nothing unheard before
+ *    it says where playback began in either case.
  * 2. The order in which flushed echoes come back does not matter, nor that of those that were under way (G.2).
  * 3. Until the probe is back an echo that fits is taken as played, but nothing is final.
  */
@@ -35,6 +36,8 @@ export interface Cleared extends Playback.Playback {
 interface Echoed {
   readonly mark: Playback.OutstandingMark
   readonly at: Moment
+  /** Too early for having been played, by what was known. */
+  readonly isEarly: boolean
 }
 
 export const of = (
@@ -66,24 +69,35 @@ export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
   if (mark === undefined) return cut
   const marks = cut.marks.filter((other) => other !== mark)
   const early = Playback.earlyMs(played(cut), mark, now)
-  if (early <= 0) return { ...cut, marks, echoes: [...cut.echoes, { mark, at: now }] }
-  return { ...cut, marks, flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed }
+  return {
+    ...cut,
+    marks,
+    echoes: [...cut.echoes, { mark, at: now, isEarly: early > 0 }],
+    flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed
+  }
 }
 
 /** With all echoes taken as played that were not flushed, by what is known of that. Its segments are all still there. */
 export const played = (cut: Cleared): Playback.Playback => {
   const silence = cut.silent ?? cut.flushed
-  return cut.echoes.reduce<Playback.Playback>((playback, { at, mark }) => {
+  return cut.echoes.reduce<Playback.Playback>((playback, { at, isEarly, mark }) => {
     const isFirst = mark.leading && mark.position === playback.played
-    const isFlushed = silence !== null && Playback.mayBeOne(at, silence) && !isFirst
-    if (isFlushed || mark.position < playback.played) return playback
+    const isOfClear = silence !== null && (Playback.mayBeOne(at, silence) || (isEarly && at.after === silence.after))
+    const isFlushed = isOfClear && !isFirst
+    if (isFlushed) return Playback.notBefore(playback, mark, at)
+    if (mark.position < playback.played) return playback
     return { ...Playback.play(playback, mark, -1, at)[0], segments: cut.segments }
   }, cut)
 }
 
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
 export const positionOf = (cut: Cleared, roundTrip: number): number =>
-  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip))
+  Playback.positionExpected(
+    played(cut),
+    silenceOf(cut, roundTrip),
+    roundTripOf(cut, roundTrip),
+    notBegunBefore(cut, roundTrip)
+  )
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */
 export const positionSoFar = (cut: Cleared, now: Moment): number => {
@@ -102,9 +116,9 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
   const corrected = (moment: Moment) => ({ ...moment, at: CarrierClock.corrected(moment.at, ms, first) })
   return {
     ...Playback.correct(cut, ms, first),
-    clearedAt: CarrierClock.corrected(cut.clearedAt, ms, first),
+    clearedAt: cut.clearedAt + ms,
     notBefore: CarrierClock.corrected(cut.notBefore, ms, first),
-    echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: corrected(at) })),
+    echoes: cut.echoes.map((echoed) => ({ ...echoed, at: corrected(echoed.at) })),
     flushed: cut.flushed === null ? null : corrected(cut.flushed),
     silent: cut.silent === null ? null : corrected(cut.silent)
   }
@@ -114,7 +128,7 @@ export const correct = (cut: Cleared, ms: number, first: number): Cleared => {
 export const notAfter = (cut: Cleared, latest: number): Cleared => ({
   ...Playback.notAfter(cut, latest),
   notBefore: cut.silent === null ? Math.max(cut.notBefore, latest) : cut.notBefore,
-  echoes: cut.echoes.map(({ at, mark }) => ({ mark, at: CarrierClock.notAfter(at, latest) })),
+  echoes: cut.echoes.map((echoed) => ({ ...echoed, at: CarrierClock.notAfter(echoed.at, latest) })),
   flushed: cut.flushed === null ? null : CarrierClock.notAfter(cut.flushed, latest),
   silent: cut.silent === null ? null : CarrierClock.notAfter(cut.silent, latest)
 })
@@ -123,9 +137,21 @@ export const notAfter = (cut: Cleared, latest: number): Cleared => ({
 const silenceOf = (cut: Cleared, roundTrip: number): number =>
   cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
 
+/** A leading mark that is not back was not reached before the last frame. */
+const notBegunBefore = (cut: Cleared, roundTrip: number): number =>
+  cut.silent === null && !isMute(cut, roundTrip) ? cut.notBefore : Number.NEGATIVE_INFINITY
+
 /** Of an outstanding clear: were it shorter, its probe would be back before the last frame. */
 const roundTripOf = (cut: Cleared, roundTrip: number): number =>
-  cut.silent === null ? Math.max(roundTrip, cut.notBefore - cut.clearedAt) : roundTrip
+  cut.silent === null && !isMute(cut, roundTrip) ? Math.max(roundTrip, cut.notBefore - cut.clearedAt) : roundTrip
 
-/** A mark that is too early was flushed; by less than this it is too close to tell when. */
+/** A mark is so much overdue that the carrier echoes none: that they are missing proves nothing. */
+const isMute = (cut: Cleared, roundTrip: number): boolean => {
+  const mark = cut.marks[0]
+  return mark !== undefined && cut.notBefore > Playback.dueOf(cut, mark, roundTrip) + MUTE_MS
+}
+
+/** A mark that is too early was flushed; by less than this what told the origin may have been late itself. */
 const FLUSHED_EARLY_MS = 50
+/** Longer than a line stalls. */
+const MUTE_MS = 1000

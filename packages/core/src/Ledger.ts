@@ -35,6 +35,8 @@ export interface Ledger {
   readonly nextMark: number
   /** From sending to the moment of the echo when the buffer is empty, ms; null until measured. */
   readonly roundTrip: number | null
+  /** The last measurement of it, until the next frame tells its echo's place. */
+  readonly measured: Measured | null
   readonly items: ReadonlyArray<ItemAccount>
   readonly unsent: ReadonlyArray<Kept.Piece>
   readonly unsentBytes: number
@@ -82,6 +84,12 @@ interface ItemAccount extends Playback.Key {
   readonly generation: number
 }
 
+interface Measured {
+  readonly before: number | null
+  readonly sentAt: number
+  readonly echoed: Moment
+}
+
 const DEFAULT_BYTES_PER_MS = 8
 
 export const make = (keeps: Kept.Contents): Ledger => ({
@@ -89,6 +97,7 @@ export const make = (keeps: Kept.Contents): Ledger => ({
   bytesPerMs: DEFAULT_BYTES_PER_MS,
   nextMark: 0,
   roundTrip: null,
+  measured: null,
   items: [],
   unsent: [],
   unsentBytes: 0,
@@ -115,6 +124,7 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     bytesPerMs: rate,
     nextMark: ledger.nextMark,
     roundTrip: null,
+    measured: null,
     items: [ledger.playback, ...ledger.cuts.map(Cleared.played)].reduce(
       (items, playback) => settled(items, playback, playback.played),
       ledger.items
@@ -171,8 +181,7 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
   const [playback, played] = Playback.play(ledger.playback, mark, index, now)
   return [
     {
-      ...ledger,
-      roundTrip: played.atOnce ? smoothed(ledger.roundTrip, now.at - mark.sentAt) : ledger.roundTrip,
+      ...(played.atOnce ? measured(ledger, mark.sentAt, now) : ledger),
       items: settled(ledger.items, playedOut(ledger.playback, mark.position), mark.position),
       playback,
       kept: Kept.release(ledger.kept, mark.position - (ledger.keeps.levels ? RECENT_MS * ledger.bytesPerMs : 0)),
@@ -352,8 +361,10 @@ export const progress = (
 export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
   if (ms === 0) return ledger
   const corrected = (at: number) => CarrierClock.corrected(at, ms, first)
+  const { measured } = ledger
   return {
     ...ledger,
+    measured: measured === null ? null : { ...measured, sentAt: measured.sentAt + ms },
     playback: Playback.correct(ledger.playback, ms, first),
     cuts: ledger.cuts.map((cut) => Cleared.correct(cut, ms, first)),
     stretches: ledger.stretches.map(({ from, to }) => ({ from: corrected(from), to: corrected(to) }))
@@ -362,9 +373,15 @@ export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
 
 /** A frame arrived that ends at `latest`: what came back before it was sent before that. */
 export const notAfter = (ledger: Ledger, latest: number): Ledger => {
+  const { cuts, measured } = ledger
   const playback = Playback.notAfter(ledger.playback, latest)
-  if (ledger.cuts.length === 0) return playback === ledger.playback ? ledger : { ...ledger, playback }
-  return { ...ledger, playback, cuts: ledger.cuts.map((cut) => Cleared.notAfter(cut, latest)) }
+  if (cuts.length === 0 && measured === null) return playback === ledger.playback ? ledger : { ...ledger, playback }
+  return {
+    ...ledger,
+    ...(measured === null ? {} : { roundTrip: measuredBy(measured, latest), measured: null }),
+    playback,
+    cuts: cuts.map((cut) => Cleared.notAfter(cut, latest))
+  }
 }
 
 /** How long the probe of a clear is worth waiting for, ms. */
@@ -454,12 +471,10 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   if (silent === null) {
     // The first mark of a generation finds an empty buffer: it is echoed at once, never flushed.
     const first = cut.marks.find((mark) => mark.number === number && mark.position === 0 && mark.leading)
-    const roundTrip = first === undefined ? ledger.roundTrip : smoothed(ledger.roundTrip, now.at - first.sentAt)
-    return [{ ...ledger, roundTrip, cuts }, STALE]
+    return [{ ...(first === undefined ? ledger : measured(ledger, first.sentAt, now)), cuts }, STALE]
   }
-  const roundTrip = smoothed(ledger.roundTrip, silent.at - cut.clearedAt)
   return [
-    { ...ledger, roundTrip, cuts },
+    { ...measured(ledger, cut.clearedAt, silent), cuts },
     { kind: "cut", at: silent }
   ]
 }
@@ -514,6 +529,16 @@ const withCut = (ledger: Ledger, cut: Cleared.Cleared): Ledger => {
     cuts: [{ ...second, items: [...first.items, ...second.items].slice(-MAX_ITEMS) }, ...rest]
   }
 }
+
+const measured = (ledger: Ledger, sentAt: number, echoed: Moment): Ledger => ({
+  ...ledger,
+  roundTrip: smoothed(ledger.roundTrip, echoed.at - sentAt),
+  measured: { before: ledger.roundTrip, sentAt, echoed }
+})
+
+/** As the frame behind its echo tells. */
+const measuredBy = ({ before, echoed, sentAt }: Measured, latest: number): number | null =>
+  smoothed(before, CarrierClock.notAfter(echoed, latest).at - sentAt)
 
 /** A stall makes a round trip longer, nothing makes one shorter. */
 const smoothed = (roundTrip: number | null, measured: number): number | null => {

@@ -49,10 +49,9 @@ export const cutWaitMs = 400
 export const cutWaitMostMs = 1_500
 
 /**
- * Between two frames an echo has its place to half a frame and the clock's rounding. One that stands less firmly waits
- * for the next frame, or for as long as tells a late one from none (protocols.md B.4).
+ * An echo that does not stand firmly between two frames waits for the next, for as long as tells a late one from none
+ * (protocols.md B.4), or longer where frames have been later.
  */
-export const echoUncertainMs = 11
 export const nextFrameMs = 60
 
 /** Nothing proves that truncate or delete is accepted before `response.done`; a response that is cancelled ends soon. */
@@ -71,11 +70,12 @@ export const cancelMs = 3_000
 export const answerMs = 3_000
 
 /**
- * Our request lost against a response of the model's: the wait before the next, which doubles, and how often it may
- * lose. Half a minute in all: no response that ends takes longer.
+ * Our request lost against a response of the model's: the wait before the next, which doubles, up to a time, and how
+ * often in a row one may lose. Half a minute in all: no response that ends takes longer.
  */
 export const refusedMs = 250
-export const refusals = 7
+export const refusedMostMs = 5_000
+export const refusals = 9
 
 /** What is still to be heard before our next response is generated: the caller notices nothing, and it can be cut sooner. */
 export const aheadMs = 10_000

@@ -7,13 +7,19 @@
  * caller heard us without a pause.
  *
  * Theory. The buffer plays in real time, so each echo says when byte 0 would have begun had nothing paused: the
- * *origin*, an interval because the moment of an echo is one. Echoes of one continuous run must agree, so their
- * intervals are intersected. One that is later than all before shows a pause (a leading mark: the buffer had been
- * empty; another: an underrun) and the origin is what it says. Then position = (moment - origin) x bytes per ms.
+ * *origin*, an interval because the moment of an echo is one. An echo never comes before its audio was played, so the
+ * end of that interval is hard, and the earliest of a continuous run counts. It may come a little late (a carrier that
+ * plays in pieces echoes at the end of one), so its beginning is soft: intervals are intersected, and where one is
+ * earlier than all before it is right. One that is later than all before shows a pause (behind a leading mark: the audio
+ * came after the mark; a frame or more: an underrun) and the origin is what it says.
+ * Then position = (moment - origin) x bytes per ms.
+ *
+ * The moment of an echo is told better by the next frame: the origin is told anew then, by all echoes since the last.
  *
  * 1. A position never passes the next mark that is not echoed, nor falls behind the last that is: for moments that do
  *    not go back it never decreases.
- * 2. A leading mark bounds the origin from below only: its audio may arrive, and begin, a little after it.
+ * 2. A leading mark bounds the origin from below only: its audio may arrive, and begin, a little after it. So does the
+ *    echo of a mark that may have been flushed.
  */
 
 import type { Moment } from "./CarrierClock.ts"
@@ -49,8 +55,15 @@ interface Interval {
 }
 
 interface Origin extends Interval {
-  /** Told by a leading mark alone. */
+  /** Of what plays behind a leading mark, told by that alone. */
   readonly leading: boolean
+}
+
+/** A mark that came back, and when. */
+interface Told {
+  readonly position: number
+  readonly leading: boolean
+  readonly at: Moment
 }
 
 /** Carrier ms. */
@@ -67,6 +80,9 @@ export interface Playback {
   /** Position of the last mark played. */
   readonly played: number
   readonly origin: Origin | null
+  /** The origin by the echoes before the last frame, and the echoes since. */
+  readonly firm: Origin | null
+  readonly told: ReadonlyArray<Told>
   /** When the stretch began that is or was last heard. */
   readonly since: number | null
   /** Those not played to their end. */
@@ -93,6 +109,8 @@ export const empty = (generation: number, bytesPerMs: number): Playback => ({
   sent: 0,
   played: 0,
   origin: null,
+  firm: null,
+  told: [],
   since: null,
   segments: [],
   marks: []
@@ -106,17 +124,20 @@ export const play = (
   now: Moment
 ): readonly [Playback, Played] => {
   const { bytesPerMs, origin } = playback
-  const told = originTold(playback, mark, now)
+  const told = originTold(bytesPerMs, mark.position, now)
   const due = origin === null ? null : middle(origin) + mark.position / bytesPerMs
   const lateMs = due !== null && isLate(origin, told) ? now.at - due : 0
   const pauseMs = lateMs >= PAUSE_MS ? lateMs : 0
   const begins = mark.leading && (origin === null || pauseMs > 0)
   const isNewStretch = playback.since === null || (begins && !(mark.within && pauseMs < JOINED_BELOW_MS))
+  const isFull = playback.told.length === MAX_TOLD
   return [
     {
       ...playback,
       played: mark.position,
-      origin: originAfter(origin, mark, told),
+      origin: originAfter(origin, mark.leading, told),
+      firm: isFull ? origin : playback.firm,
+      told: [...(isFull ? [] : playback.told), { position: mark.position, leading: mark.leading, at: now }],
       since: isNewStretch
         ? now.at - (mark.leading ? 0 : (mark.position - playback.played) / bytesPerMs)
         : playback.since,
@@ -135,8 +156,22 @@ export const play = (
 /** How much too early the echo of a mark is for having been played, ms; below 0 it is not. */
 export const earlyMs = (playback: Playback, mark: OutstandingMark, now: Moment): number => {
   if (playback.origin === null) return mark.leading ? -1 : Number.MAX_VALUE
-  return playback.origin.earliest - originTold(playback, mark, now).latest
+  return playback.origin.earliest - originTold(playback.bytesPerMs, mark.position, now).latest
 }
+
+/** A mark came back that may have been flushed: if not then, its position is reached later. */
+export const notBefore = (playback: Playback, mark: OutstandingMark, now: Moment): Playback => {
+  const { bytesPerMs, origin } = playback
+  const told = originTold(bytesPerMs, mark.position, now)
+  return isLate(origin, told) ? { ...playback, origin: originAfter(origin, true, told) } : playback
+}
+
+/** When a mark that is out should have been played, carrier ms. */
+export const dueOf = ({ bytesPerMs, origin }: Playback, mark: OutstandingMark, roundTrip: number): number =>
+  Math.max(
+    mark.sentAt + roundTrip,
+    origin === null ? Number.NEGATIVE_INFINITY : middle(origin) + mark.position / bytesPerMs
+  )
 
 /** Position heard at a moment, by all that is known. */
 export const positionAt = (playback: Playback, at: number): number =>
@@ -144,15 +179,15 @@ export const positionAt = (playback: Playback, at: number): number =>
 
 /**
  * Position expected at a moment of which the marks have not come back yet: playback goes on behind a leading mark as
- * soon as the audio is there, a round trip after it was sent.
+ * soon as the audio is there, a round trip after it was sent, and not before `notBefore`.
  */
-export const positionExpected = (playback: Playback, at: number, roundTrip: number): number => {
+export const positionExpected = (playback: Playback, at: number, roundTrip: number, notBefore: number): number => {
   const { bytesPerMs, marks, origin, played, sent } = playback
   let begun = origin === null ? Number.NEGATIVE_INFINITY : middle(origin)
   let limit = sent
   for (const mark of marks) {
     if (!mark.leading && begun !== Number.NEGATIVE_INFINITY) continue
-    const starts = Math.max(begun + mark.position / bytesPerMs, mark.sentAt + roundTrip)
+    const starts = Math.max(begun + mark.position / bytesPerMs, mark.sentAt + roundTrip, notBefore)
     if (starts > at) {
       limit = mark.position
       break
@@ -173,27 +208,30 @@ export const placeOf = (playback: Playback, at: number): number | null => {
 
 /** The carrier's clock was corrected by so many ms. The origin moves as the last echo does, which told it. */
 export const correct = <A extends Playback>(playback: A, ms: number, first: number): A => {
-  const { bytesPerMs, marks, origin, played, since } = playback
+  const { bytesPerMs, firm, marks, origin, played, since, told } = playback
   const echoed = origin === null ? 0 : middle(origin) + played / bytesPerMs
   const moved = CarrierClock.corrected(echoed, ms, first) - echoed
+  const shifted = (origin: Origin | null) =>
+    origin === null ? null : { ...origin, earliest: origin.earliest + moved, latest: origin.latest + moved }
   return {
     ...playback,
-    origin: origin === null ? null : { ...origin, earliest: origin.earliest + moved, latest: origin.latest + moved },
+    origin: shifted(origin),
+    firm: shifted(firm),
+    told: told.map((one) => ({ ...one, at: { ...one.at, at: one.at.at + moved } })),
     since: since === null ? null : since + moved,
-    marks: marks.map((mark) => ({ ...mark, sentAt: CarrierClock.corrected(mark.sentAt, ms, first) }))
+    marks: marks.map((mark) => ({ ...mark, sentAt: mark.sentAt + ms }))
   }
 }
 
 /** What was echoed so far was sent at `latest` at the latest: the end of a frame that came after it. */
 export const notAfter = <A extends Playback>(playback: A, latest: number): A => {
-  const { bytesPerMs, origin, played } = playback
-  const bound = latest - played / bytesPerMs
-  if (origin === null || bound >= origin.latest) return playback
-  const earliest = Math.min(origin.earliest, bound)
-  if (!origin.leading)
-    return { ...playback, origin: { earliest, latest: Math.max(origin.earliest, bound), leading: false } }
-  const told = leadingOrigin({ earliest, latest: bound })
-  return told.latest < origin.latest ? { ...playback, origin: told } : playback
+  if (playback.told.length === 0) return playback
+  const origin = playback.told.reduce<Origin | null>(
+    (origin, { at, leading, position }) =>
+      originAfter(origin, leading, originTold(playback.bytesPerMs, position, CarrierClock.notAfter(at, latest))),
+    playback.firm
+  )
+  return { ...playback, origin, firm: origin, told: [] }
 }
 
 /** Bytes of an item heard at a position. */
@@ -231,15 +269,17 @@ export const isSame = (one: Key, other: Key): boolean =>
 
 export const keyOf = ({ session, item, contentIndex }: Key): Key => ({ session, item, contentIndex })
 
-/** Can two moments be one and the same? */
-export const mayBeOne = (one: Moment, other: Moment): boolean =>
-  Math.abs(one.at - other.at) <= one.uncertainty + other.uncertainty
+/** Can two moments be one and the same? Not if a frame came between them. */
+export const mayBeOne = (one: Moment, other: Moment): boolean => {
+  const apart = Math.abs(one.at - other.at)
+  return apart === 0 || apart < one.uncertainty + other.uncertainty - ROUNDING_MS
+}
 
 const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
 
-const originTold = ({ bytesPerMs }: Playback, mark: OutstandingMark, now: Moment): Interval => ({
-  earliest: now.at - now.uncertainty - mark.position / bytesPerMs,
-  latest: now.at + now.uncertainty - mark.position / bytesPerMs
+const originTold = (bytesPerMs: number, position: number, { at, uncertainty }: Moment): Interval => ({
+  earliest: at - uncertainty - position / bytesPerMs,
+  latest: at + uncertainty - position / bytesPerMs
 })
 
 const isLate = (origin: Interval | null, told: Interval): boolean => origin !== null && told.earliest > origin.latest
@@ -251,16 +291,17 @@ const leadingOrigin = ({ earliest, latest }: Interval): Origin => ({
   leading: true
 })
 
-/** An echo that is a little too early shows that bounds are not quite hard: the truth is taken to be between them. */
-const originAfter = (origin: Origin | null, mark: OutstandingMark, told: Interval): Origin => {
+const originAfter = (origin: Origin | null, leading: boolean, told: Interval): Origin => {
   const { earliest, latest } = told
-  if (origin === null || isLate(origin, told)) {
-    return mark.leading ? leadingOrigin(told) : { earliest, latest, leading: false }
+  if (origin === null || earliest > origin.latest + (leading || origin.leading ? 0 : PAUSE_MS)) {
+    return leading ? leadingOrigin(told) : { ...told, leading: false }
   }
-  if (latest < origin.earliest - PAUSE_MS) return { earliest, latest, leading: false }
-  const one = Math.max(origin.earliest, earliest)
-  const other = origin.leading ? latest : Math.min(origin.latest, latest)
-  return { earliest: Math.min(one, other), latest: Math.max(one, other), leading: false }
+  if (latest < origin.earliest) return { ...told, leading: false }
+  if (earliest > origin.latest) return { earliest: origin.latest, latest: origin.latest + DRIFT_MS, leading: false }
+  const bounded = { earliest: Math.max(origin.earliest, earliest), latest }
+  return leading || origin.leading
+    ? { ...bounded, leading }
+    : { ...bounded, latest: Math.min(origin.latest, latest), leading: false }
 }
 
 const clamped = (playback: Playback, at: number, limit: number): number =>
@@ -271,6 +312,12 @@ const clamped = (playback: Playback, at: number, limit: number): number =>
 /** Where playback stops by itself: before a leading mark that is not echoed, or where nothing more was sent. */
 const stop = (playback: Playback): number => playback.marks.find((mark) => mark.leading)?.position ?? playback.sent
 
+/** Of numbers that are not whole. */
+const ROUNDING_MS = 1e-6
+/** The carrier plays by another clock than it stamps frames by, perhaps: an origin moves so much with an echo. */
+const DRIFT_MS = 1
+/** Echoes between two frames are few; where none come, the oldest are as firm as they get. */
+const MAX_TOLD = 16
 /** A pause shorter than a frame is no pause. */
 const PAUSE_MS = 20
 /** A shorter pause inside one item does not end a stretch. */

@@ -38,7 +38,7 @@ export const event = (object: Fields, earliest: number): string | null => {
   if (kinds === undefined) return `no event is called "${String(e)}"`
   if (!Number.isInteger(at)) return "at must be whole milliseconds since the call began"
   if (Number(at) < earliest) return `time goes back: at is ${Number(at)}, the event before was at ${earliest}`
-  const problem = fieldProblem(object, kinds)
+  const problem = fieldProblem(object, kinds) ?? innerProblem(object, innerFields[e as Event["_tag"]] ?? {})
   if (problem !== null || object["after"] === undefined) return problem
   return e === "CarrierAudio" ? runProblem(object) : `${String(e)} has no runs: after must not stand here`
 }
@@ -63,13 +63,26 @@ const runProblem = (object: Fields): string | null => {
     : "session and from must both be numbers, or both be left out"
 }
 
-const fieldProblem = (object: Fields, kinds: Readonly<Record<string, Kind>>): string | null => {
+const fieldProblem = (object: Fields, kinds: Readonly<Record<string, Kind>>, of = ""): string | null => {
   for (const [name, kind] of Object.entries(kinds)) {
     const value = object[name]
     if (!is(value, kind)) {
       const found = value === undefined ? "is missing" : `is ${JSON.stringify(value).slice(0, 60)}`
-      return `${name} ${found}, it must be ${kindInWords[kind]}`
+      return `${of}${name} ${found}, it must be ${kindInWords[kind]}`
     }
+  }
+  return null
+}
+
+/** Of the objects within an event, where they are. */
+const innerProblem = (
+  object: Fields,
+  inner: Readonly<Record<string, Readonly<Record<string, Kind>>>>
+): string | null => {
+  for (const [name, kinds] of Object.entries(inner)) {
+    const value = object[name]
+    const problem = isObject(value) ? fieldProblem(value, kinds, `${name}.`) : null
+    if (problem !== null) return problem
   }
   return null
 }
@@ -191,6 +204,35 @@ const eventFields: { readonly [T in Event["_tag"]]: FieldsOf<Extract<Event, { re
   HangUpFailed: {},
   EndRequested: { by: "string" },
   TimeAdvanced: {}
+}
+
+type InnerOf<E> = E extends { readonly _tag: string }
+  ? {
+      readonly [F in keyof E as NonNullable<E[F]> extends object ? F : never]?: {
+        readonly [G in keyof NonNullable<E[F]>]: KindOf<NonNullable<E[F]>[G]>
+      }
+    }
+  : never
+
+/** What the objects within events hold, as far as anything is read of them. */
+const innerFields: { readonly [T in Event["_tag"]]?: InnerOf<Extract<Event, { readonly _tag: T }>> } = {
+  ModelErred: {
+    error: { type: "string", code: "string?", message: "string", param: "string?", cause: "string?" }
+  },
+  ModelResponseDone: {
+    error: { type: "string", code: "string?", message: "string" },
+    usage: {
+      inputText: "number",
+      inputAudio: "number",
+      inputImage: "number",
+      cachedText: "number",
+      cachedAudio: "number",
+      cachedImage: "number",
+      outputText: "number",
+      outputAudio: "number"
+    }
+  },
+  ModelSessionUpdated: { input: { type: "string" }, output: { type: "string" } }
 }
 
 const headerFields = {

@@ -74,6 +74,8 @@ interface Caller extends Waiting {
 interface Agent extends Waiting {
   readonly speaker: "agent"
   readonly contents: ReadonlyArray<Content>
+  /** The model was told to delete it. */
+  readonly deleted: boolean
 }
 
 interface Content extends AnchoredText {
@@ -111,7 +113,7 @@ export const added = (t: Transcript, event: ModelItemAdded): Transcript => {
   if (event.kind !== "message" || event.role === "system" || event.role === null) {
     return announce(t, event, (place) => ({ ...place, speaker: "none" }))
   }
-  if (event.role === "assistant") return announce(t, event, (place) => ({ ...place, speaker: "agent", contents: [] }))
+  if (event.role === "assistant") return announce(t, event, silentAgent)
   return announce(t, event, unheardCaller)
 }
 
@@ -142,6 +144,12 @@ export const transcribed = (t: Transcript, event: ModelTranscribed | ModelTransc
 export const aside = (t: Transcript, session: number, item: string): Transcript => {
   const known = find(t, { session, item })
   return known?.speaker === "caller" ? put(t, known, { ...known, aside: true }, t.at) : t
+}
+
+/** The model is told to forget an item of its own, so that the next one follows the one before. */
+export const deleted = (t: Transcript, session: number, item: string): Transcript => {
+  const known = find(t, { session, item })
+  return known?.speaker === "agent" ? put(t, known, { ...known, deleted: true }, t.at) : t
 }
 
 /** What the caller said, null where nobody will know; undefined while it is not known. */
@@ -216,6 +224,8 @@ const announce = (
   return insert({ ...t, waiting, at }, known === undefined ? make(here) : { ...known, ...here, at: known.at })
 }
 
+const silentAgent = (place: Waiting): Agent => ({ ...place, speaker: "agent", contents: [], deleted: false })
+
 const unheardCaller = (place: Waiting): Caller => ({
   ...place,
   speaker: "caller",
@@ -277,7 +287,8 @@ const insert = (t: Transcript, item: Item): Transcript => {
 const isForgotten = (item: Item | undefined): boolean => (item?.speaker === "caller" ? item.aside : wasNeverHeard(item))
 
 const wasNeverHeard = (item: Item | undefined): boolean =>
-  item?.speaker === "agent" && item.contents.length > 0 && item.contents.every((it) => it.figures?.heardBytes === 0)
+  item?.speaker === "agent" &&
+  (item.deleted || (item.contents.length > 0 && item.contents.every((it) => it.figures?.heardBytes === 0)))
 
 const withContent = (
   t: Transcript,
@@ -288,7 +299,7 @@ const withContent = (
 ): Transcript => {
   const known = find(t, where)
   if (hasLeft(t, where) || (known !== undefined && known.speaker !== "agent")) return t
-  const item: Agent = known ?? { ...unannounced(where, at), speaker: "agent", contents: [] }
+  const item: Agent = known ?? silentAgent(unannounced(where, at))
   const before = item.contents.find((it) => it.contentIndex === contentIndex)
   if (before === undefined && item.contents.length >= maxContents) return t
   const room = maxText - item.contents.reduce((sum, it) => sum + it.text.length, 0)

@@ -70,8 +70,24 @@ describe("CarrierClock.moment", () => {
   })
 
   it("goes by arrival before the first frame", () => {
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10 })
-    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10 })
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10, after: 0 })
+    assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10, after: 0 })
+  })
+})
+
+describe("CarrierClock.notAfter", () => {
+  it("leaves all between two frames to what came as late as none lately", () => {
+    const stalled = CarrierClock.notAfter({ at: 1140, uncertainty: 30, after: 1000 }, 1020)
+    assert.deepStrictEqual(stalled, { at: 1010, uncertainty: 10, after: 1000 })
+    const late = CarrierClock.notAfter({ at: 1020, uncertainty: 15, after: 1000 }, 1020)
+    assert.deepStrictEqual(late, { at: 1012.5, uncertainty: 7.5, after: 1000 })
+  })
+})
+
+describe("CarrierClock.isFirm", () => {
+  it("is no moment behind which a frame is overdue: the line stalls, perhaps", () => {
+    assert.isTrue(CarrierClock.isFirm({ at: 1010, uncertainty: 10, after: 1000 }))
+    assert.isFalse(CarrierClock.isFirm({ at: 1137, uncertainty: 7, after: 1000 }))
   })
 })
 

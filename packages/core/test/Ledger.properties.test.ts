@@ -318,7 +318,7 @@ describe("properties", () => {
     let ledger = Ledger.empty
     const random = PlayBufferModel.mulberry(3)
     for (let n = 0; n < 12_000; n++) {
-      const now = { at: n * 5, uncertainty: 2 }
+      const now = { at: n * 5, uncertainty: 2, after: n * 5 - 2 }
       const bytes = 1 + Math.floor(random() * 400)
       ledger = Ledger.receive(ledger, Conversation.audioOf(`item ${n >> 2}`, bytes, n % 3), now, [])
       if (n === 7000) ledger = Ledger.begin(ledger, 0, 8, now, [])
@@ -336,7 +336,7 @@ describe("properties", () => {
       let ledger = Ledger.empty
       const names = ["", "g0-", "g0-0", "g-1-1", "g1-999999999999", "constructor", "g0-1x"]
       for (let n = 0; n < 300; n++) {
-        const now = { at: Math.floor(random() * 20_000) - 5000, uncertainty: pick([0, 5, 1000]) }
+        const now = { at: Math.floor(random() * 20_000) - 5000, uncertainty: pick([0, 5, 1000]), after: 0 }
         const out: Array<Command> = []
         const audio = Conversation.audioOf(pick(["a", "b", "c"]), pick([0, -5, 1, 160, 1e6]))
         const action = Math.floor(random() * 9)

@@ -4,7 +4,7 @@ import type { Command } from "../src/Command.ts"
 import * as Ledger from "../src/Ledger.ts"
 import { audioOf } from "./support/Conversation.ts"
 
-const at = (ms: number, uncertainty = 1): Moment => ({ at: ms, uncertainty })
+const at = (ms: number, uncertainty = 1): Moment => ({ at: ms, uncertainty, after: ms - uncertainty })
 
 /** A ledger that is told what happens, and what it asked for, shortly. */
 class Told {
@@ -427,7 +427,7 @@ describe("a correction of the carrier's clock", () => {
     const pending = playing().clear(1500).correct(-90, 3000).echo(1510, "g0-1").echo(1510, "g0-2").echo(1510, "g0-3")
     assert.deepStrictEqual(figures(pending.settle(1510)), [["a", 16_000, 16_000, 4796, false]])
     const flushed = playing().clear(1500).echo(1600, "g0-1").correct(-90, 3000).echo(1516, "g0-3", 10)
-    assert.deepStrictEqual(flushed.echoed, { kind: "cut", at: at(1510) })
+    assert.deepStrictEqual(flushed.echoed, { kind: "cut", at: { ...at(1510), after: 1599 } })
     assert.deepStrictEqual(figures(flushed.settle(1516)), [["a", 16_000, 16_000, 4796, false]])
     const known = playing().clear(1500).echo(1600, "g0-3").correct(-90, 3000)
     assert.deepStrictEqual(figures(known.settle(1510)), [["a", 16_000, 16_000, 4796, false]])

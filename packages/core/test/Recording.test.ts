@@ -53,6 +53,23 @@ describe("what is wrong, by line and in words", () => {
       ['{"at":9,"e":"ModelSpeechCommitted","session":0,"item":"a","previous":7}'],
       "2: previous is 7, it must be a text or null"
     ],
+    [
+      "an error that says nothing",
+      ['{"at":9,"e":"ModelErred","session":0,"error":{}}'],
+      "2: error.type is missing, it must be a text"
+    ],
+    [
+      "usage without a count",
+      [
+        '{"at":9,"e":"ModelResponseDone","session":0,"response":"a","request":null,"inConversation":true,"status":"completed","reason":null,"error":null,"usage":{"inputText":1}}'
+      ],
+      "2: usage.inputAudio is missing, it must be a number"
+    ],
+    [
+      "a format without a name",
+      ['{"at":9,"e":"ModelSessionUpdated","session":0,"input":null,"output":{}}'],
+      "2: output.type is missing, it must be a text"
+    ],
     ["a run without levels", [frames({ levels: "A" })], "2: levels must hold one character for each of the 2 frames"],
     [
       "a run with too little audio",

@@ -146,6 +146,12 @@ describe("Transcript: order", () => {
     assert.deepStrictEqual(settle(t).items, ["u1", "a1", "a2", "u2"])
   })
 
+  it("also while nothing but its deletion is known of it", () => {
+    const deleted: Move = (t) => Transcript.deleted(t, 0, "a2")
+    const t = run([agent("a1"), agent("a2", "a1"), deleted, committed("u1", "a1"), failed("u1")])
+    assert.deepStrictEqual(settle(run([spoken("a1"), spoken("a2", 8_000, 0)], t)).items, ["a1", "a2", "u1"])
+  })
+
   it("takes one item for one turn, committed and added in either order", () => {
     for (const order of permutations([committed("u1"), caller("u1")])) {
       assert.deepStrictEqual(settle(run([...order, transcribed("u1", "Hi.")])).items, ["u1"])

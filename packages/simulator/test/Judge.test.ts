@@ -322,6 +322,24 @@ describe("the caller's audio", () => {
     })
     finds("caller heard once", { commands })
   })
+  it("silence ahead of frames that are silent themselves is told by what is said next", () => {
+    const of = plan({
+      carrier: { noise: false },
+      network: { ...plan().network, fromCarrier: { ...line, stalls: [{ at: 5_500, ms: 2_000 }] } },
+      caller: [
+        { when: { _tag: "AgentSilent", ms: 400, orAfter: 5_000 }, act: say("caller-opening-hours", 2_700) },
+        { when: { _tag: "AgentSilent", ms: 400, orAfter: 5_000 }, act: say("caller-how-many", 2_000) },
+        { when: { _tag: "AgentSilent", ms: 2_500, orAfter: 9_000 }, act: { _tag: "HangUp" } }
+      ]
+    })
+    let filled = 0
+    const commands = only("ForwardSilence", (command) => {
+      filled += command.bytes
+      return [command]
+    })
+    assert.deepStrictEqual(broken({ commands }, of), [])
+    assert.strictEqual(filled, 8_000)
+  })
   it("a message that the carrier repeats is not said twice", () => {
     const of = plan({
       faults: { ...plan().faults, carrier: [{ _tag: "Sends", what: "repeated media", when: { atMs: 4_000 } }] }

@@ -57,7 +57,10 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
   { name: "response", due: (state) => (state.slot._tag === "Idle" ? null : state.slot.due), fire: Responses.overdue },
   {
     name: "retry",
-    due: (state) => (state.wanted !== null && state.wanted.notBefore > state.at ? state.wanted.notBefore : null),
+    due: ({ at, lost, wanted }) => {
+      const due = wanted === null ? at : Math.max(wanted.notBefore, lost.notBefore)
+      return due > at ? due : null
+    },
     fire: look
   },
   { name: "answer", due: (state) => state.speech.answerBy, fire: Responses.unanswered },

@@ -5,13 +5,14 @@
  */
 
 import type { Moment } from "../CarrierClock.ts"
+import * as CarrierClock from "../CarrierClock.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Ending from "./Ending.ts"
 import * as Items from "./Items.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft } from "./State.ts"
-import { count, note, now } from "./State.ts"
+import { count, nextFrameMs, note, now } from "./State.ts"
 
 /** The caller is listened to: the agent falls silent, or stays so where it had paused. */
 export const interrupt = (call: Draft): void => {
@@ -29,8 +30,8 @@ export const interrupt = (call: Draft): void => {
 
 /** The mark before a clear came back: the ear went silent at `when`, which the next frame may tell more closely. */
 export const cutEchoed = (call: Draft, when: Moment): void => {
-  if (call.cut === null || when.uncertainty <= Limits.echoUncertainMs) return silent(call, when)
-  call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + Limits.nextFrameMs) }
+  if (call.cut === null || CarrierClock.isFirm(when)) return silent(call, when)
+  call.cut = { ...call.cut, due: Math.min(call.cut.due, call.at + nextFrameMs(call)) }
 }
 
 /** A frame came. */
@@ -48,7 +49,7 @@ export const overdue = (call: Draft): void => {
 
 export const settleByEstimate = (call: Draft, reason: string): void => {
   if (Ledger.silence(call.ledger) === null) note(call, "cut estimated", reason)
-  while (call.cut !== null) settleCut(call, now(call), true)
+  while (call.cut !== null) settleCut(call, now(call), call.config.agent.turns === "model")
 }
 
 const silent = (call: Draft, when: Moment): void => {

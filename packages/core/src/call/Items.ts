@@ -45,8 +45,13 @@ export const opened = (call: Draft, session: number, item: string, contentIndex:
   ]
 }
 
-/** More of an item was generated after its response was interrupted. */
+/** More of an item was generated after its response was interrupted: it was not heard to its end. */
 export const dropped = (call: Draft, session: number, item: string, contentIndex: number): void => {
+  call.held = call.held.map((held) =>
+    isSame(held, session, item, contentIndex) && held.due === null && !held.refused
+      ? { ...held, due: call.at + Limits.holdMs }
+      : held
+  )
   call.items = call.items.map((open) =>
     isSame(open, session, item, contentIndex) && !open.dropped ? { ...open, dropped: true } : open
   )
@@ -54,17 +59,21 @@ export const dropped = (call: Draft, session: number, item: string, contentIndex
 
 /** Nothing more of this response will be generated. Where it was cancelled, an item without audio was never heard. */
 export const responseDone = (call: Draft, response: string, isCancelled: boolean): void => {
-  call.items = call.items.map((open) => {
-    if (open.response !== response) return open
-    const { contentIndex, item, session } = open
-    const isSilent = contentIndex === 0 && Ledger.progress(call.ledger, now(call), session, item, contentIndex) === null
-    return { ...open, done: true, dropped: open.dropped || (isCancelled && isSilent) }
-  })
-  const released = call.held.filter((held) => held.response === response)
-  call.held = call.held.filter((held) => held.response !== response)
-  for (const held of released) release(call, held)
-  settleHeard(call)
+  endItems(call, response, isCancelled)
+  releaseAll(call, (held) => held.response === response)
 }
+
+/**
+ * The end of this response is not waited for any more. What was refused because of it would be refused again: it waits
+ * for `responseDone`, or for another response.
+ */
+export const responseGivenUp = (call: Draft, response: string): void => {
+  endItems(call, response, true)
+  releaseAll(call, (held) => held.response === response && !held.refused)
+}
+
+/** Another response was created: those before are done. */
+export const responseCreated = (call: Draft): void => releaseAll(call, () => true)
 
 /** The ear went silent, as far as `cuts` know. `atOnce`: the model is about to answer, so nothing is held. */
 export const cut = (call: Draft, cuts: ReadonlyArray<Cut>, atOnce: boolean): void => {
@@ -77,7 +86,8 @@ export const cut = (call: Draft, cuts: ReadonlyArray<Cut>, atOnce: boolean): voi
       contentIndex,
       heardBytes,
       response: open.response,
-      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs
+      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs,
+      refused: false
     }
     if (open.done || (atOnce && held.due !== null)) release(call, held)
     else call.held = [...call.held, held]
@@ -91,31 +101,26 @@ export const refused = (call: Draft, cause: string | null): boolean => {
   const again = call.items.filter(isNamed)
   call.items = call.items.map((open) => (isNamed(open) ? { ...open, told: null, deleted: false } : open))
   const held = again.flatMap(({ contentIndex, item, response, session, told }) =>
-    told === null ? [] : [{ session, item, contentIndex, heardBytes: told, response, due: null }]
+    told === null ? [] : [{ session, item, contentIndex, heardBytes: told, response, due: null, refused: true }]
   )
   call.held = [...call.held, ...held]
   return again.length > 0
 }
 
 /** The held truncations that are due. */
-export const releaseDue = (call: Draft): void => {
-  const isDue = (held: HeldCut) => held.due !== null && held.due <= call.at
-  const due = call.held.filter(isDue)
-  call.held = call.held.filter((held) => !isDue(held))
-  for (const held of due) release(call, held)
-}
+export const releaseDue = (call: Draft): void => releaseThose(call, ({ due }) => due !== null && due <= call.at)
 
 /** The items leave that were generated to their end, and heard as far as they ever will be. */
 export const settleHeard = (call: Draft): void => {
   if (call.cut !== null || call.pause !== null) return
   for (const open of call.items) {
-    const { session, item, contentIndex, response } = open
+    const { session, item, contentIndex } = open
     if (!open.done || call.held.some((held) => isSame(held, session, item, contentIndex))) continue
     const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
     if (open.told !== null || figures.heardBytes >= figures.receivedBytes + (open.dropped ? 1 : 0)) {
       settle(call, open)
     } else if (open.dropped && figures.heardBytes >= figures.sentBytes) {
-      release(call, { session, item, contentIndex, heardBytes: figures.heardBytes, response, due: null })
+      release(call, { session, item, contentIndex, heardBytes: figures.heardBytes })
     }
   }
 }
@@ -139,8 +144,28 @@ export const settleTurns = (call: Draft): void => {
   })
 }
 
+const endItems = (call: Draft, response: string, isCancelled: boolean): void => {
+  call.items = call.items.map((open) => {
+    if (open.response !== response) return open
+    const { contentIndex, item, session } = open
+    const isSilent = contentIndex === 0 && Ledger.progress(call.ledger, now(call), session, item, contentIndex) === null
+    return { ...open, done: true, dropped: open.dropped || (isCancelled && isSilent) }
+  })
+}
+
+const releaseAll = (call: Draft, which: (held: HeldCut) => boolean): void => {
+  releaseThose(call, which)
+  settleHeard(call)
+}
+
+const releaseThose = (call: Draft, which: (held: HeldCut) => boolean): void => {
+  const released = call.held.filter(which)
+  call.held = call.held.filter((held) => !which(held))
+  for (const held of released) release(call, held)
+}
+
 /** What is cut within its first millisecond was not heard: the model is told in whole ones. */
-const release = (call: Draft, held: HeldCut): void => {
+const release = (call: Draft, held: Pick<HeldCut, "contentIndex" | "heardBytes" | "item" | "session">): void => {
   const { session, item, contentIndex } = held
   const open = call.items.find((open) => isSame(open, session, item, contentIndex))
   if (open === undefined) return
@@ -158,15 +183,23 @@ const release = (call: Draft, held: HeldCut): void => {
 const tell = (call: Draft, { contentIndex, deleted, item, session, spared }: OpenItem, heardBytes: number): void => {
   if (call.model.status !== "ready" || deleted) return
   const audioEndMs = Math.floor(heardBytes / call.ledger.bytesPerMs)
-  if (audioEndMs > 0 || contentIndex > 0) {
-    call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })
-    return count(call, { truncations: call.sums.truncations + 1 })
+  if (audioEndMs > 0) return truncate(call, session, item, contentIndex, audioEndMs)
+  const others = call.items.filter((open) => isOf(open, session, item) && open.contentIndex !== contentIndex)
+  if (spared || others.some((open) => heardOf(call, open) > 0)) {
+    const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex)
+    const hasAudio = figures === null ? contentIndex > 0 : figures.receivedBytes >= call.ledger.bytesPerMs
+    return hasAudio ? truncate(call, session, item, contentIndex, 1) : undefined
   }
-  const others = call.items.filter((open) => isOf(open, session, item) && open.contentIndex > 0)
-  if (spared || others.some((open) => heardOf(call, open) > 0)) return
   call.out.push({ _tag: "DeleteItem", session, item })
+  call.transcript = Transcript.deleted(call.transcript, session, item)
   call.items = call.items.map((open) => (isOf(open, session, item) ? { ...open, deleted: true } : open))
   count(call, { deletions: call.sums.deletions + 1 })
+}
+
+/** Never to 0 ms, which may be refused (protocols.md E.8): one that nobody hears is the least that is surely accepted. */
+const truncate = (call: Draft, session: number, item: string, contentIndex: number, audioEndMs: number): void => {
+  call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })
+  count(call, { truncations: call.sums.truncations + 1 })
 }
 
 const heardOf = (call: Draft, { contentIndex, item, session, told }: OpenItem): number =>

@@ -40,6 +40,7 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
   const { agent } = call.config
   const { session } = call.model
   call.model = { ...call.model, status: "ready" }
+  if (call.slot._tag === "Cancelling") Slot.cancel(call, call.slot.response, null)
   if (call.caller.lostBytes > 0) {
     const lostMs = Math.floor(call.caller.lostBytes / Limits.bytesPerMs)
     note(call, "audio overflow", `the first ${lostMs} ms of the caller were spoken too long before the model was ready`)

@@ -15,11 +15,12 @@
  */
 
 import type { Moment } from "../CarrierClock.ts"
+import * as CarrierClock from "../CarrierClock.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as Items from "./Items.ts"
 import type { Draft, Pause } from "./State.ts"
-import { count, note, now } from "./State.ts"
+import { count, nextFrameMs, note, now } from "./State.ts"
 
 export const begin = (call: Draft): void => {
   call.ledger = Ledger.pause(call.ledger, now(call), call.out)
@@ -59,8 +60,8 @@ export const goOn = (call: Draft): void => {
 
 /** The mark's place may be told more closely by the next frame (call/Interruption). */
 const resumeFrom = (call: Draft, when: Moment): void => {
-  if (call.pause === null || when.uncertainty <= Limits.echoUncertainMs) return resume(call)
-  call.pause = { ...call.pause, due: Math.min(call.pause.due, call.at + Limits.nextFrameMs) }
+  if (call.pause === null || CarrierClock.isFirm(when)) return resume(call)
+  call.pause = { ...call.pause, due: Math.min(call.pause.due, call.at + nextFrameMs(call)) }
   if (call.pause.due <= call.at) resume(call)
 }
 

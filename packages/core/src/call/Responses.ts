@@ -26,7 +26,7 @@ import * as Items from "./Items.ts"
 import * as Protection from "./Protection.ts"
 import * as Slot from "./Slot.ts"
 import type { Draft, Wanted } from "./State.ts"
-import { count, idle, note, now } from "./State.ts"
+import { count, idle, note, notLost, now } from "./State.ts"
 import * as Tools from "./Tools.ts"
 
 /** Sends the wanted response if it may be created now. */
@@ -52,7 +52,11 @@ export const created = (call: Draft, event: ModelResponseCreated): void => {
   const isOurs = pending !== null && pending.request === event.request
   call.speech = { ...call.speech, answerBy: null }
   count(call, { responses: call.sums.responses + 1 })
-  if (slot._tag === "Active" || slot._tag === "Cancelling") abandon(call, slot.response)
+  call.lost = notLost
+  if (slot._tag === "Active" || slot._tag === "Cancelling") superseded(call, slot.response)
+  Items.responseCreated(call)
+  // What is said before the session speaks our format would be noise.
+  if (call.model.status !== "ready") return Slot.cancel(call, event.response, null)
   if (isOurs && pending.cancel) return Slot.cancel(call, event.response, null)
   if (call.cut !== null) Interruption.settleByEstimate(call, "the model answered before the clear took effect")
   if (isCoveredBy(event, call.wanted)) call.wanted = null
@@ -71,6 +75,7 @@ export const done = (call: Draft, event: ModelResponseDone): void => {
     count(call, { usage, costUsd: Prices.cost(call.config.prices, call.config.agent.model, usage) })
   }
   if (!event.inConversation) return
+  call.lost = notLost
   const { slot } = call
   const pending = Slot.pending(call)
   const isActive = slot._tag === "Active" && slot.response === event.response
@@ -100,20 +105,29 @@ export const refused = (call: Draft, error: ModelError): boolean => {
   if (pending === null || error.cause !== pending.request) return false
   const { wanted } = pending
   const isBeaten = call.slot._tag !== "Requested"
+  const isLost = !isBeaten && error.code === "conversation_already_has_active_response"
   answered(call)
+  if (isLost) lose(call)
   if (pending.cancel) return true
   if (isBeaten) {
     if (call.wanted === null && wanted.why !== "answer" && wanted.why !== "greeting") call.wanted = wanted
-  } else if (error.code !== "conversation_already_has_active_response") {
+  } else if (isLost) {
+    if (call.wanted === null) call.wanted = wanted
+  } else {
     retry(call, wanted, Limits.retryMs, error.code ?? error.message)
-  } else if (wanted.refusals >= Limits.refusals) {
-    note(call, "model unanswered", "a response that is not known here keeps ours away")
-    Ending.fail(call, "model lost")
-  } else if (call.wanted === null) {
-    const notBefore = call.at + Limits.refusedMs * 2 ** wanted.refusals
-    call.wanted = { ...wanted, refusals: wanted.refusals + 1, notBefore }
   }
   return true
+}
+
+/** Whatever is wanted meanwhile waits with the others: more often asked for, it would not be created sooner. */
+const lose = (call: Draft): void => {
+  const { requests } = call.lost
+  if (requests >= Limits.refusals) {
+    note(call, "model unanswered", "a response that is not known here keeps ours away")
+    return Ending.fail(call, "model lost")
+  }
+  const wait = Math.min(Limits.refusedMostMs, Limits.refusedMs * 2 ** requests)
+  call.lost = { requests: requests + 1, notBefore: call.at + wait }
 }
 
 /** The slot's deadline passed. */
@@ -129,7 +143,7 @@ export const overdue = (call: Draft): void => {
     Slot.cancel(call, slot.response, slot.beaten)
     retry(call, slot.wanted ?? Slot.wanted("answer", call.at), 0, "it stopped in the middle")
   }
-  if (slot._tag === "Cancelling") abandon(call, slot.response)
+  if (slot._tag === "Cancelling") givenUp(call, slot.response)
 }
 
 /** The model did not answer the caller by itself, or made no item of what they said. */
@@ -150,22 +164,25 @@ const mayCreate = (call: Draft, wanted: Wanted): boolean =>
   call.slot._tag === "Idle" &&
   call.cut === null &&
   call.pause === null &&
-  call.held.length === 0 &&
+  call.held.every(({ refused }) => refused) &&
   !Protection.isUnheard(call) &&
   !call.speech.speaking &&
   call.speech.answerBy === null &&
-  wanted.notBefore <= call.at &&
+  Math.max(wanted.notBefore, call.lost.notBefore) <= call.at &&
   (call.ending === null || wanted.why === "goodbye") &&
   (wanted.why === "keys"
     ? Ledger.isEmpty(call.ledger, now(call))
     : Ledger.remainingMs(call.ledger, now(call)) <= Limits.aheadMs)
 
 const over = (call: Draft, response: string, isCancelled: boolean): void => {
-  if (Slot.holds(call, response)) {
-    const beaten = Slot.pending(call)
-    call.slot = beaten === null ? idle : { _tag: "Requested", ...beaten, due: call.at + Limits.requestMs }
-  }
+  leave(call, response)
   Items.responseDone(call, response, isCancelled)
+}
+
+const leave = (call: Draft, response: string): void => {
+  if (!Slot.holds(call, response)) return
+  const beaten = Slot.pending(call)
+  call.slot = beaten === null ? idle : { _tag: "Requested", ...beaten, due: call.at + Limits.requestMs }
 }
 
 /** Nothing more comes of our request that was not created. */
@@ -174,9 +191,16 @@ const answered = (call: Draft): void => {
   call.slot = slot._tag === "Active" || slot._tag === "Cancelling" ? { ...slot, beaten: null } : idle
 }
 
-/** Its `response.done` is not waited for: the next is here already, or it never comes. */
-const abandon = (call: Draft, response: string): void => {
+/** The next is here already: it is over, though nothing said so. */
+const superseded = (call: Draft, response: string): void => {
   over(call, response, true)
+  Tools.responseDone(call, response, false, false, true)
+}
+
+/** Its `response.done` is not waited for any more. */
+const givenUp = (call: Draft, response: string): void => {
+  leave(call, response)
+  Items.responseGivenUp(call, response)
   Tools.responseDone(call, response, false, false, true)
 }
 

@@ -20,7 +20,6 @@ export const wanted = (why: Wanted["why"], at: Millis): Wanted => ({
   instructions: null,
   notBefore: at,
   tries: 0,
-  refusals: 0,
   covered: false,
   protected: false
 })

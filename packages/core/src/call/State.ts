@@ -14,6 +14,7 @@ import type { Keypad } from "../Keypad.ts"
 import * as Keys from "../Keypad.ts"
 import type { Ledger } from "../Ledger.ts"
 import * as Playback from "../Ledger.ts"
+import * as Limits from "../Limits.ts"
 import * as Prices from "../Prices.ts"
 import type { Transcript } from "../Transcript.ts"
 import * as Text from "../Transcript.ts"
@@ -38,6 +39,8 @@ export interface State {
   readonly asides: ReadonlyArray<string>
   readonly slot: Slot
   readonly wanted: Wanted | null
+  /** Requests that lost, in a row, against a response that is not known here; none is sent before `notBefore`. */
+  readonly lost: { readonly requests: number; readonly notBefore: Millis }
   /** The next response is protected. */
   readonly protect: boolean
   readonly pause: Pause | null
@@ -136,8 +139,6 @@ export interface Wanted {
   readonly instructions: string | null
   readonly notBefore: Millis
   readonly tries: number
-  /** How often it lost against a response that is not ours. */
-  readonly refusals: number
   /** The model's own response to the speech under way will cover it. */
   readonly covered: boolean
   /** It is spoken to its end, whatever the caller says (call/Protection). */
@@ -174,8 +175,12 @@ export interface HeldCut {
   readonly contentIndex: number
   readonly heardBytes: number
   readonly response: string
-  /** Carried out then at the latest; null: all of it was heard so far, and only more of it would need a truncation. */
+  /**
+   * Carried out then at the latest; null: with the end of its response, as all of it was heard so far, and only more of
+   * it would need a truncation, or as it was refused before.
+   */
   readonly due: Millis | null
+  readonly refused: boolean
 }
 
 export interface OpenItem {
@@ -240,6 +245,7 @@ export interface Sums {
 export type Draft = { -readonly [K in keyof State]: State[K] } & { readonly out: Array<Command> }
 
 export const idle: Slot = { _tag: "Idle" }
+export const notLost: State["lost"] = { requests: 0, notBefore: 0 }
 
 export const create = (config: Config): State => ({
   config,
@@ -255,6 +261,7 @@ export const create = (config: Config): State => ({
   asides: [],
   slot: idle,
   wanted: null,
+  lost: notLost,
   protect: false,
   pause: null,
   outbound: { until: 0, levels: "" },
@@ -307,6 +314,7 @@ export const open = (state: State): Draft => ({
   asides: state.asides,
   slot: state.slot,
   wanted: state.wanted,
+  lost: state.lost,
   protect: state.protect,
   pause: state.pause,
   outbound: state.outbound,
@@ -340,6 +348,7 @@ export const close = (draft: Draft): State => ({
   asides: draft.asides,
   slot: draft.slot,
   wanted: draft.wanted,
+  lost: draft.lost,
   protect: draft.protect,
   pause: draft.pause,
   outbound: draft.outbound,
@@ -360,6 +369,9 @@ export const close = (draft: Draft): State => ({
 
 /** Now, on the carrier's clock. */
 export const now = (call: Draft): Moment => Clock.moment(call.clock, call.at)
+
+/** How long the frame behind a message is waited for, ms. */
+export const nextFrameMs = (call: Draft): number => Math.max(Limits.nextFrameMs, Clock.nextFrameMs(call.clock))
 
 export const note = (call: Draft, what: NoteCode, detail: string): void => {
   call.out.push({ _tag: "Note", note: { what, detail } })

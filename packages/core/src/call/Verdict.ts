@@ -57,8 +57,12 @@ export const isLoud = (call: Draft): boolean =>
 /** Audible, about to be, or paused. */
 export const isTalking = (call: Draft): boolean => !Ledger.isEmpty(call.ledger, now(call))
 
+/** Items of which nothing but a refused truncation is still to be told are none of its work. */
 const isAtWork = (call: Draft): boolean =>
-  call.slot._tag !== "Idle" || call.items.length > 0 || call.ending !== null || isTalking(call)
+  call.slot._tag !== "Idle" ||
+  call.items.length > call.held.filter(({ refused }) => refused).length ||
+  call.ending !== null ||
+  isTalking(call)
 
 const plain = (text: string): string =>
   text

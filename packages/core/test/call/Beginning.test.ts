@@ -107,6 +107,25 @@ describe("A call begins", () => {
     assert.strictEqual(Scene.outcome(scene), "never connected")
   })
 
+  it("and is given up when its stream closes before it began", () => {
+    const scene = Scene.make()
+    Scene.model(scene)
+    const given = scene.on({ _tag: "CarrierClosed", stream: 0, code: 1006 })
+    assert.deepStrictEqual(Scene.tags(given), ["CloseModel", "Ended"])
+    assert.strictEqual(Scene.outcome(scene), "never connected")
+  })
+
+  it("playing nothing of what the model says before it is configured: nobody knows in which format", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    Scene.created(scene, "resp_1")
+    assert.deepStrictEqual(Scene.says(scene, "resp_1", "item_1", 200), [])
+    assert.include(Scene.tags(Scene.model(scene)), "CancelResponse")
+    assert.deepStrictEqual(Scene.says(scene, "resp_1", "item_1", 200), [])
+    assert.deepStrictEqual(Scene.tags(Scene.done(scene, "resp_1", "cancelled")), ["DeleteItem", "CreateResponse"])
+  })
+
   it("and is given up when the model is never ready", () => {
     const scene = Scene.make()
     Scene.carrier(scene)

@@ -12,6 +12,20 @@ const speaking = (agent: Parameters<typeof Scene.live>[0], ms: number, isDone = 
   return scene
 }
 
+/** A response that was cut goes on after it was cancelled: its truncation was refused, and it is given up. */
+const givenUp = () => {
+  const scene = speaking({ turns: "machine" }, 1000)
+  Scene.speaks(scene)
+  scene.frames(100)
+  Scene.echoes(scene)
+  const [first] = Scene.only(scene.wait(300), "Truncate")
+  assert.isDefined(first)
+  const error = { type: "invalid_request_error", code: "invalid_value", message: "in progress", param: "item_id" }
+  scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "truncate:item_1" } })
+  assert.deepStrictEqual(Scene.only(scene.wait(5000), "Truncate"), [])
+  return { first, scene }
+}
+
 /** The line stalls for `ms`, then all its frames come at once. */
 const stalls = (scene: Scene.Scene, ms: number): void => {
   const from = scene.now()
@@ -66,13 +80,13 @@ describe("Interrupting", () => {
     assert.closeTo(truncate?.audioEndMs ?? 0, 1110, 12)
   })
 
-  it("or as long as tells a late line from one that is silent", () => {
+  it("or as long as tells a late line from one that is silent: as late as frames have lately been", () => {
     const scene = speaking({ turns: "model" }, 1000, true)
     stalls(scene, 100)
     Scene.speaks(scene)
     scene.wait(80)
     assert.deepStrictEqual(Scene.echoes(scene), [])
-    assert.deepStrictEqual(Scene.tags(scene.wait(59)), [])
+    assert.deepStrictEqual(Scene.tags(scene.wait(99)), [])
     assert.includeMembers(Scene.tags(scene.wait(1)), ["Reacted", "Truncate"])
   })
 
@@ -87,6 +101,71 @@ describe("Interrupting", () => {
     scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "truncate:item_1" } })
     assert.deepStrictEqual(Scene.only(scene.wait(500), "Truncate"), [])
     assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate"), [first])
+  })
+
+  it("tells what was refused neither when the response is given up, but when it ends after all", () => {
+    const { first, scene } = givenUp()
+    assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate"), [first])
+    assert.deepStrictEqual(Scene.only(scene.wait(5000), "Truncate"), [])
+  })
+
+  it("nor keeps that the next response from being asked for, and tells it when that is created", () => {
+    const { first, scene } = givenUp()
+    Scene.stops(scene)
+    assert.lengthOf(Scene.only(scene.commands, "CreateResponse"), 1)
+    assert.deepStrictEqual(Scene.only(Scene.created(scene, "resp_2", "r1"), "Truncate"), [first])
+  })
+
+  it("holds an estimate too in machine turns, until the response that we cancel is done", () => {
+    const scene = speaking({ turns: "machine" }, 1000)
+    let given = Scene.speaks(scene)
+    for (let ms = 0; ms < 2000 && !Scene.notes(given).includes("cut estimated"); ms += 20) given = scene.frames(20)
+    assert.include(Scene.notes(given), "cut estimated")
+    assert.notInclude(Scene.tags(given), "Truncate")
+    assert.include(Scene.tags(Scene.done(scene, "resp_1", "cancelled")), "Truncate")
+  })
+
+  it("tells of what was heard as far as it had come as soon as there is more of it", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 200)
+    Scene.begins(scene)
+    scene.frames(180)
+    Scene.speaks(scene)
+    scene.frames(20)
+    Scene.begins(scene)
+    scene.frames(20)
+    Scene.echoes(scene)
+    assert.deepStrictEqual(Scene.only(scene.wait(500), "Truncate"), [])
+    Scene.says(scene, "resp_1", "item_1", 400)
+    assert.deepStrictEqual(
+      Scene.only(scene.wait(300), "Truncate").map(({ audioEndMs }) => audioEndMs),
+      [200]
+    )
+  })
+
+  it("deletes an item of whose second part alone there is audio, and nothing was heard", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.speaks(scene)
+    Scene.says(scene, "resp_1", "item_1", 400, "", 1)
+    const given = Scene.done(scene, "resp_1", "cancelled")
+    assert.deepInclude(given, { _tag: "DeleteItem", session: 0, item: "item_1" })
+    assert.notInclude(Scene.tags(given), "Truncate")
+  })
+
+  it("truncates a second part that was not heard to a millisecond where the first was: 0 may be refused", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 200)
+    Scene.begins(scene)
+    scene.frames(1000)
+    Scene.echoes(scene)
+    Scene.speaks(scene)
+    Scene.says(scene, "resp_1", "item_1", 400, "", 1)
+    assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate"), [
+      { _tag: "Truncate", session: 0, item: "item_1", contentIndex: 1, audioEndMs: 1 }
+    ])
   })
 
   it("lets the model cancel in model turns, and cancels itself in machine turns", () => {

@@ -73,16 +73,41 @@ describe("A request that the model's own response beat to the slot", () => {
 describe("A request that is refused again and again", () => {
   it("waits longer each time, and the model is given up in the end", () => {
     const scene = asked()
-    for (let refusals = 1; refusals <= 8; refusals++) {
+    for (let refusals = 1; refusals <= 10; refusals++) {
       scene.on(refusal(`r${refusals}`))
-      if (refusals < 8) {
-        scene.frames(250 * 2 ** (refusals - 1) - 20)
+      if (refusals < 10) {
+        scene.frames(Math.min(5_000, 250 * 2 ** (refusals - 1)) - 20)
         assert.strictEqual(requests(scene).length, refusals)
         scene.frames(40)
         assert.strictEqual(requests(scene).length, refusals + 1)
       }
     }
     assert.include(Scene.tags(scene.commands), "CloseCarrier")
+  })
+
+  it("keeps what is wanted meanwhile waiting with it, until a response ends", () => {
+    const scene = asked()
+    for (const request of ["r1", "r2", "r3", "r4"]) {
+      scene.on(refusal(request))
+      if (request !== "r4") scene.frames(1020)
+    }
+    Scene.speaks(scene, "user_2")
+    scene.frames(400)
+    Scene.stops(scene, "user_2")
+    scene.frames(1000)
+    assert.deepStrictEqual(requests(scene), ["r1", "r2", "r3", "r4"])
+    assert.include(Scene.tags(Scene.done(scene, "resp_unknown", "cancelled")), "CreateResponse")
+  })
+})
+
+describe("A response before the session is configured", () => {
+  it("is not played, as nobody knows in which format it is", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.on({ _tag: "ModelConnected", session: 0 })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 1000)
+    assert.notInclude(Scene.tags(scene.commands), "PlayAudio")
   })
 })
 

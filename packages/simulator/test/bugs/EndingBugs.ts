@@ -115,8 +115,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Deadlines.ts",
-        find: "(state.wanted !== null && state.wanted.notBefore > state.at ? state.wanted.notBefore : null)",
-        replace: "(state.wanted !== null ? state.wanted.notBefore : null)"
+        find: "return due > at ? due : null",
+        replace: "return wanted !== null ? due : null"
       },
       {
         file: "Call.ts",

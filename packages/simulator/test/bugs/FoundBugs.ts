@@ -135,28 +135,14 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["sums add up"]
   },
   {
-    id: "hardly-heard-counts-as-heard",
-    sentence:
-      "An answer that is cut in its first millisecond is deleted, and stands in the transcript as heard, before turns that were earlier.",
-    seen: "seed r1, call 446",
-    patches: [
-      {
-        file: "call/Items.ts",
-        find: "isCut && held.heardBytes < call.ledger.bytesPerMs ? 0 : held.heardBytes",
-        replace: "held.heardBytes"
-      }
-    ],
-    by: ["settled once", "settled is heard"]
-  },
-  {
     id: "beginning-without-the-next-frame",
     sentence: "On a line with jitter playback is taken to begin later than the frame behind the echo allows.",
     seen: "seed u, call 178",
     patches: [
       {
         file: "Playback.ts",
-        find: "  return told.latest < origin.latest ? {",
-        replace: "  return told.latest < Number.NEGATIVE_INFINITY ? {"
+        find: "  if (playback.told.length === 0) return playback\n",
+        replace: "  if (playback.told.length === 0 || playback.origin?.leading) return playback\n"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
@@ -169,8 +155,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Cleared.ts",
-        find: "silence !== null && Playback.mayBeOne(at, silence) && !isFirst",
-        replace: "silence === undefined"
+        find: "const isFlushed = isOfClear && !isFirst",
+        replace: "const isFlushed = isOfClear && silence === undefined"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
@@ -183,7 +169,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Pause.ts",
-        find: "when.uncertainty <= Limits.echoUncertainMs) return resume(call)",
+        find: "CarrierClock.isFirm(when)) return resume(call)",
         replace: "when.uncertainty >= 0) return resume(call)"
       }
     ],
@@ -198,8 +184,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "roundTrip: played.atOnce ?",
-        replace: "roundTrip: played.begins ?"
+        find: "(played.atOnce ? measured",
+        replace: "(played.begins ? measured"
       },
       {
         file: "Ledger.ts",
@@ -231,8 +217,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: "  if (spared || others.some((open) => heardOf(call, open) > 0)) return\n",
-        replace: ""
+        find: "  if (spared || others.some((open) => heardOf(call, open) > 0)) {\n",
+        replace: "  if (false) {\n"
       }
     ],
     where: [/ResponseAudioSecond/],
@@ -290,7 +276,7 @@ export const list: ReadonlyArray<KnownBug> = [
       {
         file: "CarrierClock.ts",
         find: "    const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))\n",
-        replace: "    if (usual >= 0) return between(earliest, latest + ROUNDING_MS)\n    const bound = LOOSE_MS\n"
+        replace: "    if (usual >= 0) return between(earliest, latest + ROUNDING_MS, end)\n    const bound = LOOSE_MS\n"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
@@ -307,5 +293,134 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["caller heard once"]
+  },
+  {
+    id: "told-while-being-cancelled",
+    sentence:
+      "Where a pause became an interruption without its mark, the model was told in the very step that cancels.",
+    seen: "seed w1, call 18884; seed w1, call 18912",
+    patches: [
+      {
+        file: "call/Interruption.ts",
+        find: 'settleCut(call, now(call), call.config.agent.turns === "model")',
+        replace: "settleCut(call, now(call), true)"
+      }
+    ],
+    where: [/"turns":"machine"/, /EchoesMissing/],
+    by: ["no refusal"]
+  },
+  {
+    id: "refused-again-in-vain",
+    sentence: "What was refused while a response went on was told again when that was given up, and refused again.",
+    seen: "seed w1, call 3040; seed w1, call 6621",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "held.response === response && !held.refused)",
+        replace: "held.response === response)"
+      }
+    ],
+    where: [/"deaf":true/],
+    by: ["no refusal"]
+  },
+  {
+    id: "cut-short-and-not-told",
+    sentence:
+      "The model was told late of an answer that was heard as far as it had come when it was cut, and went on behind that.",
+    seen: "seed w1, call 26461; seed w1, call 27520; seed w1, call 4700",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "held.due === null && !held.refused\n",
+        replace: "call.at < 0\n"
+      }
+    ],
+    where: [/CancelSlow/],
+    by: ["told in time"]
+  },
+  {
+    id: "played-before-the-format-is-known",
+    sentence: "What a model said before it was configured was played: PCM, as mu-law.",
+    seen: "seed w1, call 29231; seed JIX, call 776",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: '  if (call.model.status !== "ready") return Slot.cancel(call, event.response, null)\n',
+        replace: ""
+      }
+    ],
+    where: [/SpeechImagined|ResponseOfItsOwn/],
+    by: ["right format"]
+  },
+  {
+    id: "truncated-to-nothing",
+    sentence: "A second part of an item of which nothing was heard was truncated to 0 ms, which some models refuse.",
+    seen: "seed good1, --network good, call 2211",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "  if (audioEndMs > 0) return truncate(",
+        replace: "  if (audioEndMs > 0 || contentIndex > 0) return truncate("
+      }
+    ],
+    where: [/ResponseAudioSecond/],
+    by: ["no refusal", "unheard is deleted"]
+  },
+  {
+    id: "asked-anew-with-each-key",
+    sentence:
+      "A model in which a response hangs was asked for another with each entry on the keypad, and never given up.",
+    seen: "seed known bugs, call 863",
+    patches: [
+      {
+        file: "call/Slot.ts",
+        find: "  if (call.wanted?.protected === true) call.protect = true\n",
+        replace:
+          "  if (call.wanted?.protected === true) call.protect = true\n  call.lost = { requests: 0, notBefore: 0 }\n"
+      }
+    ],
+    where: [/"deaf":true/, /"digits"/],
+    by: ["retries are few"]
+  },
+  {
+    id: "deleted-but-not-yet-over",
+    sentence: "An item that was deleted while its response went on stood in the transcript behind what came after it.",
+    seen: "seed w1, call 33473; seed w1, call 38886",
+    patches: [
+      {
+        file: "Transcript.ts",
+        find: "  (item.deleted || (item.contents",
+        replace: "  (item.at < 0 || (item.contents"
+      }
+    ],
+    by: ["settled once"]
+  },
+  {
+    id: "flushed-mark-tells-nothing",
+    sentence:
+      "A mark that came back with the clear is left out altogether, though it tells that the ear was not there before: audio that began late behind its leading mark counts as further heard.",
+    seen: "seed w1, call 278; seed w1, call 1815; seed w1, call 9633",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "if (isFlushed) return Playback.notBefore(playback, mark, at)",
+        replace: "if (isFlushed) return playback"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "early-mark-is-flushed",
+    sentence:
+      "A mark that is earlier than what was guessed in a stall or before the first frame counts as flushed, though frames stand between it and the clear.",
+    seen: "seed final, call 101; seed w1, call 2338",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "(isEarly && at.after === silence.after)",
+        replace: "isEarly"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
   }
 ]

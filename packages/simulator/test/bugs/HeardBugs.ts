@@ -65,11 +65,10 @@ export const list: ReadonlyArray<KnownBug> = [
     sentence: "A mark that a clear flushed counts as played, so all that was queued counts as heard.",
     seen: "pain 4; openai-agents-js#1343",
     patches: [
-      { file: "Cleared.ts", find: "  if (early <= 0) return", replace: "  if (early <= Number.MAX_VALUE) return" },
       {
         file: "Cleared.ts",
-        find: "silence !== null && Playback.mayBeOne(at, silence) && !isFirst",
-        replace: "silence === undefined && !isFirst"
+        find: "const isFlushed = isOfClear && !isFirst",
+        replace: "const isFlushed = isOfClear && silence === undefined"
       }
     ],
     by: ["believed is heard", "settled is heard", "unheard is deleted"]
@@ -153,8 +152,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Cleared.ts",
-        find: "  Playback.positionExpected(played(cut), silenceOf(cut, roundTrip), roundTripOf(cut, roundTrip))\n",
-        replace: "  Playback.positionExpected(cut, cut.clearedAt, roundTripOf(cut, roundTrip))\n"
+        find: "    played(cut),\n    silenceOf(cut, roundTrip),\n",
+        replace: "    cut,\n    cut.clearedAt,\n"
       }
     ],
     by: ["believed is heard"]
@@ -171,13 +170,8 @@ export const list: ReadonlyArray<KnownBug> = [
       },
       {
         file: "Playback.ts",
-        find: "  const begins = mark.leading && (origin === null || pauseMs > 0)\n",
-        replace: "  const begins = mark.leading && (origin === null || pauseMs > 0)\n  const kept = origin\n"
-      },
-      {
-        file: "Playback.ts",
-        find: "      origin: originAfter(origin, mark, told),\n",
-        replace: "      origin: kept ?? originAfter(origin, mark, told),\n"
+        find: "  const { earliest, latest } = told\n  if (origin === null",
+        replace: "  const { earliest, latest } = told\n  if (origin !== null) return origin\n  if (origin === null"
       }
     ],
     by: ["believed is heard", "settled is heard"]
@@ -189,7 +183,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: '    call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })\n',
+        find: '  call.out.push({ _tag: "Truncate", session, item, contentIndex, audioEndMs })\n',
         replace: ""
       }
     ],
@@ -301,8 +295,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Items.ts",
-        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs\n",
-        replace: "      due: null\n"
+        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs,\n",
+        replace: "      due: null,\n"
       }
     ],
     where: [/CancelSlow|ResponseHangs/],

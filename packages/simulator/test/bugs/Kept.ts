@@ -6,7 +6,16 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Finding, type Invariants, type Plan, Shrink, Simulation, type Speech, type World } from "@offhook/simulator"
+import {
+  Finding,
+  type Invariants,
+  type Plan,
+  Population,
+  Shrink,
+  Simulation,
+  type Speech,
+  type World
+} from "@offhook/simulator"
 import * as Hunt from "./Hunt.ts"
 import type { KnownBug } from "./KnownBug.ts"
 import * as PatchedCore from "./PatchedCore.ts"
@@ -26,11 +35,18 @@ export const read = (bug: KnownBug): Finding.Finding | null => {
 export const broken = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<string | null> =>
   brokenBy(bug, plan, audio, await PatchedCore.load(bug.patches))?.detail ?? null
 
-/** Looks for a call that shows the bug, and keeps it. False where none was found. */
+/** Looks for a call that shows the bug, first where it was seen, and keeps it. False where none was found. */
 export const hunted = async (bug: KnownBug, audio: Speech.Audio): Promise<boolean> => {
+  for (const plan of seen(bug)) if (await keep(bug, plan, audio)) return true
   const found = await Hunt.hunt(bug, audio)
   return found !== null && (await keep(bug, Hunt.plan(found.calls - 1), audio))
 }
+
+const seen = ({ seen }: KnownBug): ReadonlyArray<Plan.Plan> =>
+  [...seen.matchAll(/seed (\S+?),(?: --network (good|mobile|poor),)? call (\d+)/g)].map(
+    ([, seed = "", network, index]) =>
+      Population.plan(seed, Number(index), network === undefined ? {} : { network: network as "good" })
+  )
 
 /** Makes a call that shows the bug as small as it gets, and keeps it. False where it does not show it. */
 const keep = async (bug: KnownBug, plan: Plan.Plan, audio: Speech.Audio): Promise<boolean> => {

@@ -25,7 +25,8 @@ export const list: ReadonlyArray<KnownBug> = [
       {
         file: "Ledger.ts",
         find: "  const position = Cleared.positionOf(cut, roundTripOf(ledger))\n  const rest",
-        replace: "  const position = Playback.positionExpected(cut, cut.clearedAt, roundTripOf(ledger))\n  const rest"
+        replace:
+          "  const position = Playback.positionExpected(cut, cut.clearedAt, roundTripOf(ledger), cut.clearedAt)\n  const rest"
       }
     ],
     where: [/"pauseToDecide":true/],

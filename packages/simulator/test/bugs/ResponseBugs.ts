@@ -28,7 +28,7 @@ export const list: ReadonlyArray<KnownBug> = [
       },
       {
         file: "call/Responses.ts",
-        find: "  call.held.length === 0 &&\n",
+        find: "  call.held.every(({ refused }) => refused) &&\n",
         replace: ""
       }
     ],

@@ -31,10 +31,14 @@ export interface Bounds {
   readonly echoesLate: number
   /** From the last change of an item at the ear until the model was told of it. */
   readonly settle: number
+  /** A clear's echo, and the frame behind it, are waited for: no longer than until the model answers by itself. */
+  readonly echo: number
 }
 
 /** The echo of a clear is waited for. */
 export const echo = 400
+/** The model answers that long after it was told, at the earliest. */
+const beforeAnswer = 100
 /** A truncation is held until its response is done. */
 const hold = 300
 /** A sound may be speech, or not. */
@@ -61,7 +65,7 @@ export const requested = 5_000
 /** The carrier closes its side, else it is given up; and a round trip. */
 export const closing = 6_000
 /** Of the caller's audio, where the carrier does as it always did (protocols.md B.2). */
-const frame = 20
+export const frame = 20
 
 export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds => {
   const fromCarrier = path(network.fromCarrier)
@@ -79,6 +83,10 @@ export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds
     quantum: carrier.playoutQuantum ?? 0,
     clock: (host.clockMs ?? 1) - 1,
     echoesLate: faults.carrier.reduce((most, fault) => Math.max(most, fault._tag === "EchoesLate" ? fault.ms : 0), 0),
+    echo:
+      agent.turns === "model" && agent.detection.type === "server_vad"
+        ? Math.min(echo, agent.detection.silenceDurationMs - beforeAnswer)
+        : echo,
     settle:
       fromCarrier.most +
       toCarrier.most +

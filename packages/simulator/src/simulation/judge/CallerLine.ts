@@ -5,6 +5,9 @@
  * Between two frames there may be silence as long as the frames that the carrier left out, 10 s at most; where media
  * stopped for 750 ms in the caller's speech there may be 1 s of it ahead of that. A message that the carrier repeats is
  * not said twice.
+ *
+ * Silence before a frame that is silent itself may be either: every place where a frame may stand is followed, until
+ * what the caller says tells which it was.
  */
 
 import type { Event } from "@offhook/core"
@@ -16,7 +19,7 @@ import type { Rule } from "./Rule.ts"
 const bytesPerMs = G711.BYTES_PER_MS
 const gapFilledMs = 10_000
 /** Media stopped for 750 ms, as who counts them sees it: between the frames around the gap, over a line with jitter. */
-const speechGapMs = 700
+const stoppedMs = 700
 const speechGapFilledMs = 1_000
 /** A smaller jump of the timestamps is rounding. */
 const roundingMs = 20
@@ -32,10 +35,12 @@ interface Frame {
 
 export const make = (on: Case): Rule => {
   const { bounds, found, peers, world } = on
+  /** By the grain of the host's clock it may be less. */
+  const speechGapMs = stoppedMs - bounds.clock
   let frames: Array<Frame> = []
   let head = 0
-  /** Of the received bytes. */
-  let position = 0
+  /** Where in the received bytes the next frame may begin, in order: all that fit what came so far. */
+  let places: ReadonlyArray<number> = [0]
   let expected: number | null = null
   let overflowed = false
   let matched = 0
@@ -57,27 +62,31 @@ export const make = (on: Case): Rule => {
   const look = (isFinal: boolean): void => {
     const received = world.models.at(-1)?.received
     if (received === undefined || broken) return
-    const bytes = received.bytes(position)
-    const base = position
-    let at = 0
+    const base = places[0] ?? 0
+    const bytes = received.bytes(base)
+    let from = places.map((place) => place - base)
     while (head < frames.length && !broken) {
       const frame = frames[head]
       if (frame === undefined) break
       const jump = expected === null ? 0 : frame.timestamp - expected
       const missing = Math.abs(jump) < roundingMs ? 0 : Math.max(0, jump)
-      const stopped = expected === null || frame.at - lastAt >= speechGapMs || missing >= speechGapMs
-      const filled = fillings(missing, stopped).find((fill) => holds(bytes, at, fill, frame))
-      if (filled === undefined) {
-        const isWaiting = at + frame.bytes + (missing + speechGapFilledMs) * bytesPerMs > bytes.length
-        if (isWaiting && !isFinal) break
-        if (isWaiting && isSilent(bytes, at, bytes.length)) break
+      const stopped = expected !== null && (frame.at - lastAt >= speechGapMs || missing >= speechGapMs)
+      const fills = fillings(missing, stopped)
+      const last = from.at(-1) ?? 0
+      if (last + (fills.at(-1) ?? 0) + frame.bytes > bytes.length && !isFinal) break
+      const next = from.flatMap((at) =>
+        fills.flatMap((fill) => (holds(bytes, at, fill, frame) ? [at + fill + frame.bytes] : []))
+      )
+      if (next.length === 0) {
+        const isCutOff = last + frame.bytes + (missing + speechGapFilledMs) * bytesPerMs > bytes.length
+        if (isCutOff && from.some((at) => isSilent(bytes, at, bytes.length))) break
         if (overflowed && matched === 0) {
           head++
           expected = frame.timestamp + frame.bytes / bytesPerMs
           continue
         }
         broken = true
-        const ms = Math.round((base + at) / bytesPerMs)
+        const ms = Math.round((base + last) / bytesPerMs)
         found(
           "caller heard once",
           world.now(),
@@ -85,15 +94,15 @@ export const make = (on: Case): Rule => {
         )
         break
       }
-      at += filled + frame.bytes
+      from = next.length === 1 ? next : [...new Set(next)].sort((one, other) => one - other).slice(0, mostPlaces)
       lastAt = frame.at
       expected = frame.timestamp + frame.bytes / bytesPerMs
       if (jump < 0 && missing === 0) expected = Math.max(expected, frame.timestamp)
       head++
       matched++
     }
-    position = base + at
-    received.forget?.(position - G711.BYTES_PER_MS * 60_000)
+    places = from.map((at) => base + at)
+    received.forget?.((places[0] ?? 0) - G711.BYTES_PER_MS * 60_000)
     if (head > 512) {
       frames = frames.slice(head)
       head = 0
@@ -119,7 +128,8 @@ export const make = (on: Case): Rule => {
       const session = peers.sessions.at(-1)
       if (broken || session === undefined || session.readyAt === Number.POSITIVE_INFINITY) return
       const received = world.models.at(-1)?.received.length() ?? 0
-      const rest = received - position
+      const end = places.at(-1) ?? 0
+      const rest = received - end
       const due = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
       if (frame !== undefined && Math.max(frame.at, session.readyAt) < due) {
         found(
@@ -130,7 +140,7 @@ export const make = (on: Case): Rule => {
       } else if (
         frame === undefined &&
         rest > 0 &&
-        !isSilent(world.models.at(-1)?.received.bytes(position) ?? none, 0, rest)
+        !isSilent(world.models.at(-1)?.received.bytes(end) ?? none, 0, rest)
       ) {
         found("caller heard once", at, `the model heard ${rest} bytes more than the caller said`)
       }
@@ -143,6 +153,9 @@ export const make = (on: Case): Rule => {
     if (bytes > keptBytes) overflowed = true
   }
 }
+
+/** Places that are followed at once. */
+const mostPlaces = 16
 
 const none = new Uint8Array(0)
 

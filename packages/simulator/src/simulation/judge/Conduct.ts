@@ -164,6 +164,8 @@ export const make = (on: Case, books: Books): Rule => {
           spokenAt = peers.backlogged(event)
           return
         case "ModelSpeechStopped":
+          // A goodbye that was said meanwhile may have been called off.
+          if (speaking) goodbyeAt = Number.POSITIVE_INFINITY
           speaking = false
           return
         case "ModelSessionUpdated":
@@ -201,6 +203,9 @@ export const make = (on: Case, books: Books): Rule => {
         case "ForwardAudio":
         case "PlayAudio":
           if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
+          if ((peers.sessions[command.session]?.readyAt ?? Number.POSITIVE_INFINITY) > at) {
+            found("right format", at, `${command._tag} with a session whose format is not known yet`)
+          }
           return
         case "AddText":
           if (command.role === "user") {

@@ -3,8 +3,8 @@
  * are measured by.
  *
  * An echo travels in order with the caller's frames. Where it stands between two that follow each other, its place is
- * known to a frame. Where frames are missing around it, nothing is known but its arrival, which is late by as much as
- * the network made it: that is what no party could know.
+ * known to a frame, and by a host whose clock tells less to one and a half. Where frames are missing around it, nothing
+ * is known but its arrival, which is late by as much as the network made it: that is what no party could know.
  */
 
 import type { Event } from "@offhook/core"
@@ -15,9 +15,14 @@ export interface Echo {
   readonly at: number
   readonly name: string
   readonly flushed: boolean
+  /** When its mark was given; -Infinity where that is long ago. */
+  readonly givenAt: number
   arrivedAt: number
   /** Ms; how far its place is unknown besides the frame around it. */
   unknown: number
+  /** When the frame behind it arrived, and what was unknown before. */
+  placedAt: number
+  unplaced: number
 }
 
 export interface Echoes {
@@ -26,6 +31,8 @@ export interface Echoes {
   readonly read: () => void
   /** The last one sent at or before `at`. */
   readonly last: (flushed: boolean, at: number) => Echo | undefined
+  /** Those of marks given at or after `givenAt` that were sent, not flushed, at or before `at`, in order. */
+  readonly played: (givenAt: number, at: number) => ReadonlyArray<Echo>
   /** A mark was given. */
   readonly marked: (name: string, at: number) => void
   /** A clear was, behind the last mark, whose name it returns. */
@@ -49,6 +56,8 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
   const out = new Set<string>()
   /** Marks by which the way to the carrier is measured: when they were given. */
   const measuring = new Map<string, number>()
+  /** When marks were given that are not echoed. */
+  const given = new Map<string, number>()
   let lastMark = ""
   let fastest = Number.POSITIVE_INFINITY
 
@@ -58,7 +67,10 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       const echo = all[cursor]
       if (echo === undefined) continue
       const { at, name, flushed } = echo
-      echoes.push({ at, name, flushed, arrivedAt: Number.POSITIVE_INFINITY, unknown: 0 })
+      const givenAt = given.get(name) ?? Number.NEGATIVE_INFINITY
+      given.delete(name)
+      const never = Number.POSITIVE_INFINITY
+      echoes.push({ at, name, flushed, givenAt, arrivedAt: never, unknown: 0, placedAt: never, unplaced: 0 })
       if (echoes.length > remembered) echoes.shift()
     }
   }
@@ -75,13 +87,16 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unknown = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unplaced = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {
         if (open.length > 0 && frameEnd !== null) {
           const missing = Math.max(0, event.timestamp - frameEnd)
-          for (const echo of open) echo.unknown = Math.min(echo.unknown, missing < 1 ? 0 : missing + frame)
+          const around = missing < 1 ? Math.min(clock, frame) / 2 : missing + frame
+          for (const echo of open) echo.unknown = Math.min(echo.unknown, around)
         }
+        for (const echo of open) echo.placedAt = at
         if (open.length > 0) open = []
         frameEnd = event.timestamp + event.bytes / 8
       }
@@ -93,7 +108,9 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       }
       return undefined
     },
+    played: (givenAt, at) => echoes.filter((echo) => !echo.flushed && echo.givenAt >= givenAt && echo.at <= at + 1e-6),
     marked: (name, at) => {
+      given.set(name, at)
       if (out.size === 0) measuring.set(name, at)
       out.add(name)
       lastMark = name

@@ -36,6 +36,8 @@ export interface Peers {
   readonly isOver: boolean
   readonly isReady: (session: number) => boolean
   readonly isStreaming: () => boolean
+  /** A deadline was due before the present event: the first commands of its step were given without knowing of it. */
+  readonly isDue: () => boolean
   /** Where in the audio of its session the model heard speech begin, ms. */
   readonly placeOf: (event: Extract<Event, { _tag: "ModelSpeechStarted" }>) => number
   /** When what the model now calls speech was said, where it learned of it from a backlog; null where it heard it live. */
@@ -126,6 +128,7 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
       return session !== undefined && session.endedBy === null && session.readyAt < Number.POSITIVE_INFINITY
     },
     isStreaming: () => (streams.at(-1)?.endedAt ?? 0) === Number.POSITIVE_INFINITY,
+    isDue: () => isDue,
     placeOf,
     backlogged: (event) => {
       const session = sessions[event.session]

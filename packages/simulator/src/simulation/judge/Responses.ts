@@ -27,8 +27,9 @@ interface Active {
 
 export const make = (on: Case): Rule => {
   const { bounds, found, peers, plan, world } = on
-  /** As the host's clock counts. */
+  /** As the host's clock counts, and what it gave late was due before. */
   const grain = 1 + bounds.clock
+  const late = grain + bounds.timers
   let order = 0
   let requested: Request | null = null
   const active = new Map<string, Active>()
@@ -61,11 +62,11 @@ export const make = (on: Case): Rule => {
     for (const one of active.values()) {
       const isGivenUp =
         at - one.aliveAt >= Bounds.stuck - grain ||
-        (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - grain)
+        (one.cancelledAt > 0 && at - one.cancelledAt >= Bounds.cancelled - late)
       if (isGivenUp) givenUp.add(one.id)
       else found("one response", at, `${command.request} is asked for while ${one.id} is active`)
     }
-    if (requested !== null && at - requested.at < Bounds.requested - grain) {
+    if (requested !== null && at - requested.at < Bounds.requested - late) {
       found("one response", at, `${command.request} is asked for while ${requested.id} is`)
     }
     if (asked.has(command.request)) found("one response", at, `${command.request} is asked for twice`)
@@ -195,8 +196,8 @@ export const make = (on: Case): Rule => {
       readErrors(at)
       // What was cancelled and is not done yet may be over at the model.
       const excused = crossed + cancelling.size + blind
-      const late = peers.sessions.at(session)?.endedBy === null ? 0 : 1
-      if (refused > excused + late) {
+      const lost = peers.sessions.at(session)?.endedBy === null ? 0 : 1
+      if (refused > excused + lost) {
         found("no refusal", at, `${refused} cancellations found nothing to cancel, ${excused} of them could not know`)
       }
     }

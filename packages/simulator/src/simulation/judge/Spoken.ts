@@ -8,6 +8,7 @@
 
 import type { Command, Event } from "@offhook/core"
 import type * as Conversation from "../../model/Conversation.ts"
+import * as Bounds from "./Bounds.ts"
 import type { Case } from "./Case.ts"
 import * as Echoes from "./Echoes.ts"
 import type { Rule } from "./Rule.ts"
@@ -15,7 +16,7 @@ import * as Tolerance from "./Tolerance.ts"
 
 const bytesPerMs = 8
 
-/** What the agent may repeat or lose when it goes on after a pause. */
+/** What the agent may repeat or lose when it goes on after a pause, where frames come every 20 ms. */
 const resumeMs = 25
 
 /** Items that are remembered. */
@@ -49,10 +50,13 @@ export interface Spoken extends Tolerance.Cut {
   toldMs: number
   /** A clear was given, and the agent has not gone on since. */
   isCut: boolean
+  /** When it was cut, or more of it was generated than had been heard. */
+  leftAt: number
   isCancelled: boolean
   doneAt: number
   settled: SettledTurn | null
-  /** What the ear had heard when it was settled. */
+  settledAt: number
+  /** What the ear had heard then. */
   heardWhenSettled: number
 }
 
@@ -93,6 +97,8 @@ export const make = (on: Case): Books => {
   const cursor = { heard: 0, cleared: 0 }
   const isImmediate = plan.agent.interruptAfterMs === 0 && plan.agent.backchannels === null && plan.agent.gate === null
   let speaking = false
+  /** Since this very event, before which a deadline was due. */
+  let isUnnoticed = false
   /** Our request that is not created yet; the one that the caller has spoken over, and its response. */
   let requested: string | null = null
   let doomed: string | null = null
@@ -110,6 +116,11 @@ export const make = (on: Case): Books => {
   let startedAt = Number.NEGATIVE_INFINITY
   let firstAt = Number.POSITIVE_INFINITY
   let heardBytes = 0
+  /** A carrier that ignores its end may be silent from then on: whether it plays on nobody can tell. */
+  let muteFrom = Number.POSITIVE_INFINITY
+  const mayFallMute = plan.faults.network.some(
+    (fault) => fault._tag === "CloseIgnored" && fault.peer === "carrier" && fault.afterwards === "silent"
+  )
 
   const find = (session: number, item: string, contentIndex: number): Spoken | undefined => {
     for (let index = open.length - 1; index >= 0; index--) {
@@ -147,12 +158,18 @@ export const make = (on: Case): Books => {
         toldAt: Number.NEGATIVE_INFINITY,
         toldMs: 0,
         isCut: false,
+        leftAt: Number.NEGATIVE_INFINITY,
         isCancelled: false,
         doneAt: Number.NEGATIVE_INFINITY,
         settled: null,
+        settledAt: Number.NEGATIVE_INFINITY,
         heardWhenSettled: 0
       }
       open.push(one)
+    }
+    if (one.isCut) {
+      read()
+      if (!isLeft(one)) one.leftAt = at
     }
     one.received += event.bytes
     one.receivedAt = at
@@ -164,10 +181,11 @@ export const make = (on: Case): Books => {
       return found("nothing stale", at, `${command.item} is played, which is over or was never generated`)
     }
     const { from, bytes } = command
-    const resumes = from !== one.sent
+    const jumps = from !== one.sent
+    const resumes = jumps || (mayResume && one.isCut)
     if (one.toldAt > Number.NEGATIVE_INFINITY || one.isCancelled || (!mayResume && one.order < clearedBelow)) {
       found("nothing stale", at, `${bytes} bytes of ${named(one)} are played after it was interrupted`)
-    } else if (resumes && !(mayResume && one.order < clearedBelow && from < one.sent)) {
+    } else if (jumps && !(mayResume && one.order < clearedBelow && from < one.sent)) {
       found("heard in order", at, `byte ${from} of ${named(one)} is played after byte ${one.sent}`)
     }
     if (dead.has(one.response) && plan.agent.turns === "machine") {
@@ -180,7 +198,9 @@ export const make = (on: Case): Books => {
     one.sentAt = at
     one.pending += bytes
     pieces[command.stream] ??= { list: [], first: 0 }
-    pieces[command.stream]?.list.push({ spoken: one, from, resumes, givenAt: at, left: bytes })
+    // Where it is believed that all was heard that had been sent, it goes on behind that.
+    const goesOn = resumes || (mayResume && one.isCut)
+    pieces[command.stream]?.list.push({ spoken: one, from, resumes: goesOn, givenAt: at, left: bytes })
     if (one.isCut) for (const other of open) if (other.order >= one.order) other.isCut = false
   }
 
@@ -205,6 +225,7 @@ export const make = (on: Case): Books => {
   /** The caller speaks, and the agent's policies have it silent then. */
   const spokenTo = (event: Extract<Event, { _tag: "ModelSpeechStarted" }>, at: number): void => {
     if (!peers.isReady(event.session)) return
+    isUnnoticed = !speaking && peers.isDue()
     speaking = true
     read()
     if (!isImmediate || isProtected() || peers.backlogged(event) !== null) return
@@ -228,7 +249,8 @@ export const make = (on: Case): Books => {
 
   const asked = (command: Extract<Command, { _tag: "CreateResponse" }>, at: number): void => {
     requested = command.request
-    if (speaking) found("not spoken over", at, `${command.request} is asked for while the caller speaks`)
+    if (speaking && !isUnnoticed)
+      found("not spoken over", at, `${command.request} is asked for while the caller speaks`)
     if (plan.agent.turns === "model") return
     read()
     const untold = open.find(isLeft)
@@ -254,7 +276,7 @@ export const make = (on: Case): Books => {
       heardBytes += bytes
       if (at - heardUntil > 1) {
         startedAt = at
-        stretches.push({ from: at, to: until })
+        stretches.push({ from: at, givenAt: pieceOf(stream, message)?.givenAt ?? at, to: until })
         if (stretches.length > rememberedStretches) stretches.shift()
       }
       firstAt = Math.min(firstAt, at)
@@ -282,7 +304,11 @@ export const make = (on: Case): Books => {
         if (piece.resumes && from === 0) resumed(piece, at, error)
         else found("heard in order", at, `of ${named(one)} the ear heard byte ${place} after byte ${one.heard}`)
       } else if (piece.resumes && from === 0) resumed(piece, at, 0)
-      if (last !== undefined && one.order < last.order) {
+      const isRepeated =
+        last !== undefined &&
+        piece.resumes &&
+        (one.heard - place + last.heard) / bytesPerMs <= mayRepeat(last, piece.givenAt)
+      if (last !== undefined && one.order < last.order && !isRepeated) {
         found("heard in order", at, `${named(one)} is heard after ${named(last)}, which was generated later`)
       }
       const clip = clipOf(one)
@@ -300,10 +326,13 @@ export const make = (on: Case): Books => {
     }
   }
 
+  const mayRepeat = (one: Spoken, givenAt: number): number =>
+    resumeMs + bounds.frame - Bounds.frame + tolerance.unknownOf(one, givenAt)
+
   const resumed = ({ givenAt, spoken: one }: Piece, at: number, errorMs: number): void => {
     measures.resumeErrors.push(errorMs)
     measures.resumes++
-    if (Math.abs(errorMs) > resumeMs + tolerance.unknownOf(one, givenAt)) {
+    if (Math.abs(errorMs) > mayRepeat(one, givenAt)) {
       found("heard in order", at, `${named(one)} goes on ${Math.round(errorMs)} ms from where it stopped`)
     }
   }
@@ -335,6 +364,7 @@ export const make = (on: Case): Books => {
     for (const one of open) {
       one.isCut = true
       one.clearGivenAt = at
+      one.leftAt = at
       one.probe = probe
       one.fastest = fastest
     }
@@ -381,11 +411,11 @@ export const make = (on: Case): Books => {
     for (let index = 0; index < open.length; index++) {
       const one = open[index]
       if (one === undefined) continue
-      if (one.pending === 0 && isLeft(one) && one.clearGivenAt + bounds.settle + bounds.frame < until) {
+      if (one.pending === 0 && isLeft(one) && one.leftAt + bounds.settle + bounds.frame < until) {
         found(
           mayResume ? "pause is short" : "told in time",
           world.now(),
-          `${named(one)} was cut, and the model does not know ${Math.round(until - one.clearGivenAt)} ms after`
+          `${named(one)} was cut, and the model does not know ${Math.round(until - one.leftAt)} ms after`
         )
         one.isCut = false
       }
@@ -458,6 +488,7 @@ export const make = (on: Case): Books => {
     const span = carrier.inPlay(at)
     const piece = span === undefined ? undefined : pieceOf(span.stream, span.message)
     one.settled = turn
+    one.settledAt = at
     one.heardWhenSettled = span !== undefined && piece?.spoken === one ? piece.from + span.to : one.heard
   }
 
@@ -470,6 +501,7 @@ export const make = (on: Case): Books => {
     heardBytes: () => heardBytes,
 
     event: (event, at) => {
+      isUnnoticed = false
       switch (event._tag) {
         case "CarrierAudio":
         case "CarrierMarked":
@@ -502,6 +534,10 @@ export const make = (on: Case): Books => {
           return echoes.marked(command.name, at)
         case "Clear":
           return cleared(at)
+        case "CloseCarrier":
+        case "HangUp":
+          if (mayFallMute) muteFrom = Math.min(muteFrom, at)
+          return
         case "CreateResponse":
           return asked(command, at)
         case "CancelResponse":
@@ -528,8 +564,9 @@ export const make = (on: Case): Books => {
       read()
       look(Math.min(at, endOf(on)))
       for (const one of open) {
-        if (one.settled !== null)
-          settled(one, one.settled, one.heardWhenSettled, atTheEnd + tolerance.unknownOf(one), at)
+        if (one.settled === null) continue
+        const allowed = atTheEnd + tolerance.unknownOf(one) + Math.max(0, one.settledAt - muteFrom)
+        settled(one, one.settled, one.heardWhenSettled, allowed, at)
       }
     }
   }

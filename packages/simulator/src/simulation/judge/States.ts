@@ -4,7 +4,10 @@ import type { Case } from "./Case.ts"
 
 /** JSON text of a state with nothing in it that waits. */
 const mostBytes = 256 * 1024
-/** Base64 of 10 s of the caller's audio; of 60 s of the agent's, where it may have to go on after a pause. */
+/**
+ * Base64 of 10 s of the caller's audio; of 60 s of the agent's, where it may have to go on after a pause, or waits for
+ * the carrier's stream.
+ */
 const callerBytes = 10_000 * 8 * 2
 const agentBytes = 60_000 * 8 * 2
 
@@ -15,9 +18,8 @@ export interface States {
   readonly stepped: (state: unknown, at: number) => void
 }
 
-export const make = ({ found, plan }: Case): States => {
+export const make = ({ found, peers, plan }: Case): States => {
   const pauses = plan.agent.pauseToDecide
-  const most = mostBytes + callerBytes + (pauses ? agentBytes : 0)
   let steps = 0
   return {
     stepped: (state, at) => {
@@ -26,6 +28,8 @@ export const make = ({ found, plan }: Case): States => {
       const odd = oddity(state, "state")
       if (odd !== null) return found("state is data", at, odd)
       const bytes = JSON.stringify(state).length
+      const isKept = pauses || peers.streams.length === 0
+      const most = mostBytes + callerBytes + (isKept ? agentBytes : 0)
       if (bytes > most) found("state is bounded", at, `the state is ${Math.round(bytes / 1024)} kB of JSON`)
     }
   }

@@ -4,7 +4,7 @@
  */
 
 import * as Bounds from "./Bounds.ts"
-import type { Echoes } from "./Echoes.ts"
+import type { Echo, Echoes } from "./Echoes.ts"
 
 /** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
 export const rounding = 5
@@ -21,9 +21,10 @@ export interface Cut {
   toldAt: number
 }
 
-/** When the ear heard the agent without a pause. */
+/** When the ear heard the agent without a pause; `givenAt`: when its first audio was given to the carrier. */
 export interface Stretch {
   readonly from: number
+  readonly givenAt: number
   to: number
 }
 
@@ -44,31 +45,65 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   const isEstimated = (one: Cut): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
 
-  /** When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. */
-  const ofEstimate = (one: Cut, cameAt: number): number => {
-    const took = cameAt - one.clearGivenAt
-    const late = took - bounds.toCarrier.least
+  /**
+   * When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. Where its echo
+   * never comes, each frame without it says later.
+   */
+  const ofEstimate = (one: Cut, cameAt: number, usedAt: number): number => {
+    const missing = usedAt > cameAt + bounds.fromCarrier.most ? usedAt - bounds.fromCarrier.least - cameAt : 0
+    return Math.max(missing, ofWay(one, cameAt - one.clearGivenAt) + bounds.fromCarrier.jitter)
+  }
+
+  /** How far what took so long is from what anybody could expect of the way to the carrier. */
+  const ofWay = (one: Cut, took: number): number => {
     const early = Number.isFinite(one.fastest) ? one.fastest - took : 0
-    return Math.max(bounds.toCarrier.jitter, late, early) + bounds.fromCarrier.jitter
+    return Math.max(bounds.toCarrier.jitter, took - bounds.toCarrier.least, early) + bounds.clock
   }
 
   const unknownOf = (one: Cut, usedAt = one.toldAt): number => {
     if (one.clearedAt === Number.NEGATIVE_INFINITY) return unknownOfWhole(one, usedAt)
     const cut = echoes.last(true, one.clearedAt)
-    const anchor = echoes.last(false, one.clearedAt)
-    const late = cut === undefined || cut.arrivedAt > usedAt
-    const ofCut =
-      cut === undefined || late ? ofEstimate(one, one.clearedAt) : cut.unknown + Math.max(0, one.clearedAt - cut.at)
-    if (anchor === undefined) return ofCut + bounds.echoesLate
+    const isLate = cut === undefined || cut.arrivedAt > usedAt
+    const ofCut = isLate
+      ? ofEstimate(one, one.clearedAt, usedAt)
+      : unknownBy(cut, one, usedAt) + Math.max(0, one.clearedAt - cut.at)
     // A carrier that plays in pieces echoes a mark at the end of the piece.
-    return ofCut + anchor.unknown + behind(anchor.at, one.clearedAt) + bounds.quantum + bounds.echoesLate
+    const ofCarrier = bounds.echoesLate + bounds.quantum
+    const knownBy = isLate ? Math.max(usedAt, one.clearGivenAt) : cut.arrivedAt - 1 - bounds.clock
+    return ofCut + beginningOf(one, knownBy, isLate) + (isLate ? starved(one) : 0) + ofCarrier
   }
+
+  /** How long the ear had heard nothing before the clear came, as what was cut was still on its way. */
+  const starved = (one: Cut): number => {
+    const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
+    return stretch === undefined ? 0 : Math.max(0, one.clearedAt - stretch.to)
+  }
+
+  /**
+   * Where the audio began that was cut, by the last mark of it that was back by `knownBy`. One that came together with the
+   * clear's own proves nothing but that the first had been reached. Where none was back, the audio was as late as it was.
+   */
+  const beginningOf = (one: Cut, knownBy: number, isLate: boolean): number => {
+    const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
+    const played = stretch === undefined ? [] : echoes.played(stretch.givenAt, one.clearedAt)
+    const known = played.findLast(({ arrivedAt }) => arrivedAt <= knownBy)
+    if (known === undefined && isLate && stretch !== undefined) return ofWay(one, stretch.from - stretch.givenAt)
+    const anchor = known ?? played[0] ?? echoes.last(false, one.clearedAt)
+    return anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)
+  }
+
+  /** The frame behind an echo is waited for as long as the echo is. */
+  const unknownBy = (echo: Echo, one: Cut, usedAt: number): number =>
+    echo.placedAt > usedAt && usedAt >= one.clearGivenAt + bounds.echo - bounds.clock - 1 ? echo.unplaced : echo.unknown
 
   /** The clear came when all was heard, which the last mark says, if it comes before the clear's, and not with it. */
   const unknownOfWhole = (one: Cut, usedAt: number): number => {
     const probe = echoes.named(one.probe)
     const anchor = (echoes.last(false, one.heardAt - 1)?.unknown ?? 0) + bounds.echoesLate
-    return anchor + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at))
+    const last = echoes.last(false, one.heardAt + bounds.quantum)
+    // The clear came in the last piece, and flushed the mark behind it.
+    const inPiece = last === undefined || last.at < one.heardAt - 1 ? bounds.quantum : 0
+    return anchor + inPiece + (probe === undefined || probe.arrivedAt <= usedAt ? 0 : ofEstimate(one, probe.at, usedAt))
   }
 
   /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */

@@ -58,7 +58,7 @@ export const make = (on: Case, books: Books): Rule => {
   const isUnderWay = (): boolean => active.size > 0 || running.size > 0 || asked
 
   const look = (at: number): void => {
-    if (peers.endingAt < Number.POSITIVE_INFINITY) {
+    if (peers.endingAt < Number.POSITIVE_INFINITY || world.carrier.isEnded()) {
       for (const _ of turns) measures.unanswered.push("the call ended")
       turns = []
       owed = null
@@ -73,7 +73,8 @@ export const make = (on: Case, books: Books): Rule => {
     }
     const first = turns[0]
     const isIdle = !isUnderWay() && !speaking && world.carrier.inPlay(at) === undefined
-    waited = first === undefined || isUnderWay() ? 0 : waited + (isIdle ? at - lookedAt : 0)
+    const idleSince = Math.max(lookedAt, Math.min(at, books.heardUntil()))
+    waited = first === undefined || isUnderWay() ? 0 : waited + (isIdle ? at - idleSince : 0)
     lookedAt = at
     if (first !== undefined && (at - Math.max(first.at, busyAt) > Bounds.answer || waited > Bounds.idle)) {
       found("turn answered", at, `${first.item} of ${Math.round(first.at)} ms is not answered`)
@@ -85,7 +86,8 @@ export const make = (on: Case, books: Books): Rule => {
   const spoke = (event: Extract<Event, { _tag: "ModelSpeechStopped" }>, at: number): void => {
     if (!speaking) return
     speaking = false
-    owed ??= { since: at - silence, to: "answer" }
+    // Nobody is known to be on the line before the carrier's stream has begun.
+    if (peers.isStreaming()) owed ??= { since: at - silence, to: "answer" }
     busyAt = at
     void event
   }
@@ -158,6 +160,7 @@ export const make = (on: Case, books: Books): Rule => {
         case "CreateResponse":
           isPassing = false
           asked = true
+          waited = 0
           busyAt = at
           return
         case "RunTool":
