@@ -195,16 +195,52 @@ describe("HTTP is refused", () => {
   })
   refuses("headers over the limit", "http_header_size", raw(`GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`))
 
-  it.scopedLive("webhook_body: a body in chunks over the limit is cut off while it is read", () =>
+  const chunked = (bytes: number, end: string) =>
+    raw(
+      `POST ${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n` +
+        `Content-Type: application/x-www-form-urlencoded\r\n\r\n` +
+        `100\r\n${"x".repeat(0x100)}\r\n`.repeat(bytes / 0x100) +
+        end
+    )
+  refuses("a body in chunks over the limit", "http_body_size", chunked(0x2000, "0\r\n\r\n"), {
+    limits: { maxBody: 1_000 }
+  })
+  refuses("a body in chunks over the limit that does not come to its end", "http_body_size", chunked(0x2000, ""), {
+    limits: { maxBody: 1_000, lingeringTimeout: 50 }
+  })
+
+  it.scopedLive("a body in chunks under the limit is read as any other", () =>
     Effect.gen(function* () {
-      const playing = yield* stage({ limits: { maxBody: 1_000 } })
-      yield* raw(
-        `POST ${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n` +
-          `Content-Type: application/x-www-form-urlencoded\r\n\r\n2000\r\n${"x".repeat(0x2000)}\r\n0\r\n\r\n`
-      )(playing)
-      yield* Peers.until(() => playing.server.logs.some((line) => line.includes("reason=")))
-      assert.deepStrictEqual(yield* playing.server.refusals, { webhook_body: 1 })
-      assert.strictEqual(yield* playing.server.calls.live, 0)
+      const answer = yield* post(yield* stage(), FORM, {}, { "transfer-encoding": "chunked" })
+      assert.strictEqual(answer.status, 200, answer.body)
+      assert.include(answer.body, "<Connect><Stream ")
+    })
+  )
+
+  it.scopedLive("who goes on sending what is refused gets the whole answer, and is cut off in bounds", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage({ limits: { lingeringTimeout: 60_000 } })
+      const [answer, sent] = yield* Effect.promise(async () => {
+        const socket = Net.connect(server.port, "127.0.0.1")
+        let answer = ""
+        let sent = 0
+        socket.on("error", () => {})
+        socket.on("data", (data) => {
+          answer += String(data)
+        })
+        const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()))
+        socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n`)
+        while (!socket.destroyed) {
+          const isRoom = socket.write("x".repeat(10_000))
+          sent += 10_000
+          await Promise.race([closed, isRoom ? new Promise(setImmediate) : once(socket, "drain").catch(() => {})])
+        }
+        return [answer, sent] as const
+      })
+      assert.match(answer, /^HTTP\/1\.1 413 [\s\S]*"detail":"the body is too large"/)
+      assert.isAbove(sent, 1024 * 1024)
+      assert.isBelow(sent, 16 * 1024 * 1024)
+      assert.deepStrictEqual(yield* server.refusals, { http_body_size: 1 })
     })
   )
 })

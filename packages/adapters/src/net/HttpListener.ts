@@ -60,6 +60,12 @@ export interface Limits {
   readonly maxPayload: number
   /** Bytes of an HTTP request body. Twilio's forms have about 2 kB. */
   readonly maxBody: number
+  /**
+   * Bytes of a body over the limit that are read and thrown away behind the answer, and ms for them. A connection that ends
+   * while its peer still sends is reset, and the peer may never see the answer.
+   */
+  readonly maxLingering: number
+  readonly lingeringTimeout: number
   /** Bytes of a request's headers, its line included. Twilio sends under 2 kB; with GET the form is in the line. */
   readonly maxHeader: number
   /** ms until the headers must be complete. Twilio's send theirs in one segment; a slow drip holds a socket no longer. */
@@ -82,6 +88,8 @@ export const limits: Limits = {
   maxConnections: 4_096,
   maxPayload: 64 * 1024,
   maxBody: 64 * 1024,
+  maxLingering: 1024 * 1024,
+  lingeringTimeout: 2_000,
   maxHeader: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 15_000,
@@ -236,7 +244,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           Effect.map(
             middleware === undefined ? NodeHttpServer.makeHandler(app) : NodeHttpServer.makeHandler(app, middleware),
             (handler) => {
-              serving = bodyAtMost(limit.maxBody, handler, tell)
+              serving = bodyAtMost(limit, handler, tell)
             }
           ),
           () =>
@@ -347,16 +355,62 @@ const unavailable: Http.RequestListener = (_request, response) => {
   problem(response, 503, "not serving", HttpProblem.requestIdOf(undefined))
 }
 
-/** A body that says it is too large gets an answer; one that turns out to be is cut off while it is read. */
+/**
+ * A body is too large by what it says of itself, or, in chunks, by what has come of it. Effect would cut off the connection
+ * amid the chunks, and nobody would be told why: so they are read here, and the app sees them whole.
+ */
 const bodyAtMost =
-  (bytes: number, handler: Http.RequestListener, tell: Tell): Http.RequestListener =>
+  (limit: Limits, handler: Http.RequestListener, tell: Tell): Http.RequestListener =>
   (request, response) => {
-    if (Number(request.headers["content-length"] ?? 0) <= bytes) return handler(request, response)
-    const { code, sentence } = Refusal.reasons.http_body_size
-    const requestId = identify(request)
-    problem(response, code, sentence, requestId)
-    tell("http_body_size", { requestId })
+    const refuse = () => {
+      const { code, sentence } = Refusal.reasons.http_body_size
+      const requestId = identify(request)
+      const { body, headers } = HttpProblem.answer(code, sentence, requestId)
+      response.writeHead(code, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
+      response.write(body)
+      linger(limit, request, response)
+      tell("http_body_size", { requestId })
+    }
+    if (Number(request.headers["content-length"] ?? 0) > limit.maxBody) return refuse()
+    if (request.headers["transfer-encoding"] === undefined) return handler(request, response)
+
+    const body = Buffer.allocUnsafe(limit.maxBody)
+    let length = 0
+    const onData = (chunk: Buffer) => {
+      if (length + chunk.length > limit.maxBody) {
+        request.off("data", onData).off("end", onEnd)
+        return refuse()
+      }
+      length += chunk.copy(body, length)
+    }
+    const onEnd = () => handler(withBody(request, body.subarray(0, length)), response)
+    request.on("data", onData).once("end", onEnd)
   }
+
+/** The same request, its body not read yet. */
+const withBody = (request: Http.IncomingMessage, body: Buffer): Http.IncomingMessage => {
+  const { headers, httpVersion, method, rawHeaders, socket, url } = request
+  const whole = Object.assign(new Http.IncomingMessage(socket), { headers, httpVersion, method, rawHeaders, url })
+  whole.push(body)
+  whole.push(null)
+  whole.complete = true
+  return whole
+}
+
+/** The answer is out; it ends when the request does, or when its bounds are reached. */
+const linger = (limit: Limits, request: Http.IncomingMessage, response: Http.ServerResponse): void => {
+  let left = limit.maxLingering
+  const over = () => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(over, limit.lingeringTimeout)
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) over()
+  })
+  request.once("end", over).once("close", over)
+}
 
 const problem = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
   const { body, headers } = HttpProblem.answer(status, detail, requestId)
