@@ -5,7 +5,7 @@
  * way to the model (call/CallerAudio), what the caller's ear has heard of the model's (Ledger, on the carrier's clock),
  * who holds the one response slot (call/Responses), which sounds of the caller are speech (call/Sound, call/Verdict),
  * what an interruption cuts (call/Interruption, call/Items) and what it may not (call/Protection), the function calls in
- * flight (call/Tools), the three texts (Transcript) and how the call ends (call/Ending). Every wait is a row in
+ * flight (call/Tools), who does not read (call/Congestion), the three texts (Transcript) and how the call ends (call/Ending). Every wait is a row in
  * call/Deadlines; every number is in Limits.
  *
  * Invariants
@@ -21,6 +21,7 @@
 import type { Config } from "./Agent.ts"
 import type { Command } from "./Command.ts"
 import * as CarrierEvents from "./call/CarrierEvents.ts"
+import * as Congestion from "./call/Congestion.ts"
 import * as Deadlines from "./call/Deadlines.ts"
 import * as Ending from "./call/Ending.ts"
 import * as Items from "./call/Items.ts"
@@ -87,6 +88,9 @@ const conclude = (call: Draft): void => {
   Responses.request(call)
 }
 
+/** The host says it of the carrier's socket; the carrier said nothing. */
+const isOurs = ({ _tag }: Event): boolean => _tag === "CarrierCongested" || _tag === "CarrierDrained"
+
 const handle = (call: Draft, event: Event): void => {
   if (call.phase === "ended") return
   if ("stream" in event && event._tag !== "CarrierStarted") {
@@ -96,7 +100,8 @@ const handle = (call: Draft, event: Event): void => {
       stream: call.carrier.stream,
       status: call.carrier.status,
       greeted: call.carrier.greeted,
-      lastAt: call.at
+      lastAt: isOurs(event) ? call.carrier.lastAt : call.at,
+      congestion: call.carrier.congestion
     }
   }
   if ("session" in event && !ModelEvents.isCurrent(call, event.session)) return
@@ -111,6 +116,10 @@ const handle = (call: Draft, event: Event): void => {
       return Keys.pressed(call, event)
     case "CarrierStopped":
       return Ending.stopped(call)
+    case "CarrierCongested":
+      return Congestion.ofCarrier(call)
+    case "CarrierDrained":
+      return Congestion.carrierDrained(call)
     case "CarrierClosed":
       return Ending.carrierClosed(call)
     case "CarrierMisbehaved":
@@ -152,6 +161,10 @@ const handle = (call: Draft, event: Event): void => {
       return ModelEvents.erred(call, event)
     case "ModelMisbehaved":
       return noteOnce(call, "model misbehaved", event.what)
+    case "ModelCongested":
+      return Congestion.ofModel(call)
+    case "ModelDrained":
+      return Congestion.modelDrained(call)
     case "ModelClosed":
       return ModelEvents.lost(
         call,

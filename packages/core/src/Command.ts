@@ -87,10 +87,12 @@ export interface Note {
 }
 
 export type NoteCode =
+  | "audio dropped"
   | "audio overflow"
   | "audio gap"
   | "carrier misbehaved"
   | "carrier silent"
+  | "congested"
   | "cut estimated"
   | "interruption ignored"
   | "late tool result"
@@ -172,6 +174,8 @@ export interface Summary {
   readonly deadAirMs: number
   readonly generatedMs: number
   readonly heardMs: number
+  /** What found no room while a peer did not read, or was not there; only where there was any. */
+  readonly droppedMs?: { readonly caller: number; readonly agent: number }
   readonly usage: Usage
   readonly costUsd: number | null
   readonly modelErrors: number

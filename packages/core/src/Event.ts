@@ -61,6 +61,8 @@ export type Event =
   | CarrierMarked
   | CarrierKeyed
   | CarrierStopped
+  | CarrierCongested
+  | CarrierDrained
   | CarrierClosed
   | CarrierMisbehaved
   // The model.
@@ -84,6 +86,8 @@ export type Event =
   | ModelErred
   | ModelIgnored
   | ModelMisbehaved
+  | ModelCongested
+  | ModelDrained
   | ModelClosed
   // The host.
   | ToolFinished
@@ -135,6 +139,20 @@ export interface CarrierKeyed {
 /** The carrier said `stop`: the stream or the call is over. */
 export interface CarrierStopped {
   readonly _tag: "CarrierStopped"
+  readonly at: Millis
+  readonly stream: number
+}
+
+/** The carrier does not read: something of ours has waited in its socket for 500 ms. What was sent is late, not lost. */
+export interface CarrierCongested {
+  readonly _tag: "CarrierCongested"
+  readonly at: Millis
+  readonly stream: number
+}
+
+/** The carrier reads again: nothing of ours waits in its socket for long. */
+export interface CarrierDrained {
+  readonly _tag: "CarrierDrained"
   readonly at: Millis
   readonly stream: number
 }
@@ -337,6 +355,20 @@ export interface ModelMisbehaved {
   readonly at: Millis
   readonly session: number
   readonly what: Misbehaviour
+}
+
+/** The model does not read: something of ours has waited in its socket for 500 ms. What was sent is late, not lost. */
+export interface ModelCongested {
+  readonly _tag: "ModelCongested"
+  readonly at: Millis
+  readonly session: number
+}
+
+/** The model reads again: nothing of ours waits in its socket for long. */
+export interface ModelDrained {
+  readonly _tag: "ModelDrained"
+  readonly at: Millis
+  readonly session: number
 }
 
 /** The socket to the model is closed. */

@@ -9,7 +9,9 @@
  * 3. What is received after a clear belongs to the new generation, settled or not.
  * 4. A pause is a clear that may be taken back (`pause`, then `resume` or `giveUp`). Resumed, the audio goes on in a new
  *    generation from the byte at which the ear went silent: `sent` and `heard` stay positions in the item.
- * 5. Everything is bounded: outstanding marks (thinned out, as any later echo of a run says the same), items, cuts,
+ * 5. While the carrier does not read (`congest`, then `drain`) no audio is sent, only marks and clears: what is received
+ *    waits, in order, and can be cleared at once. Of an item that was too long to wait nothing more is sent.
+ * 6. Everything is bounded: outstanding marks (thinned out, as any later echo of a run says the same), items, cuts,
  *    unsent audio.
  *
  * What it needs of a carrier: marks echoed in order when the audio before them was played, at once on an empty buffer,
@@ -40,11 +42,15 @@ export interface Ledger {
   readonly items: ReadonlyArray<ItemAccount>
   readonly unsent: ReadonlyArray<Kept.Piece>
   readonly unsentBytes: number
+  /** Received while there was no room for it to wait. */
+  readonly lostBytes: number
   readonly keeps: Kept.Contents
   /** Of what was sent and not heard, that which `keeps` names. */
   readonly kept: Kept.Kept
   /** Cleared for a while: what is received waits, what is kept of the last cut may be sent again. */
   readonly paused: boolean
+  /** The carrier does not read: what is received waits. */
+  readonly congested: boolean
   readonly playback: Playback.Playback
   /** Cleared and not settled, oldest first. */
   readonly cuts: ReadonlyArray<Cleared.Cleared>
@@ -101,9 +107,11 @@ export const make = (keeps: Kept.Contents): Ledger => ({
   items: [],
   unsent: [],
   unsentBytes: 0,
+  lostBytes: 0,
   keeps,
   kept: Kept.empty,
   paused: false,
+  congested: false,
   playback: Playback.empty(0, DEFAULT_BYTES_PER_MS),
   cuts: [],
   stretches: []
@@ -131,9 +139,11 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     ),
     unsent: [],
     unsentBytes: 0,
+    lostBytes: ledger.lostBytes,
     keeps: ledger.keeps,
     kept: Kept.empty,
     paused: false,
+    congested: false,
     playback: Playback.empty(sent > 0 ? generation + 1 : generation, rate),
     cuts: ledger.cuts.map((cut) => ({ ...cut, probe: null, segments: [], marks: [], echoes: [], since: null })),
     stretches: []
@@ -142,23 +152,42 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
 }
 
 /**
- * Received and sent. Without a stream, or while paused, it is kept, up to 60 s; beyond that it counts as received only.
+ * Received and sent. Without a stream, while paused or congested, it is kept, up to 60 s; beyond that it, and all of its
+ * item that follows, counts as received and lost only.
  */
 export const receive = (ledger: Ledger, audio: ModelAudio, now: Moment, out: Array<Command>): Ledger => {
   const bytes = Math.max(0, audio.bytes)
-  const from = itemOf(ledger.items, audio)?.receivedBytes ?? 0
+  const account = itemOf(ledger.items, audio)
+  const from = account?.receivedBytes ?? 0
   const received: Ledger = { ...ledger, items: withReceived(ledger, audio, bytes) }
   if (bytes === 0) return received
   const levels = ledger.keeps.levels ? audio.levels : ""
   const piece: Kept.Piece = { ...Playback.keyOf(audio), from, bytes, payload: audio.payload, levels, skipped: 0 }
-  if (ledger.stream !== null && !ledger.paused) return send(received, ledger.stream, piece, now, out)
-  const waiting = ledger.unsentBytes + (ledger.paused ? ledger.kept.bytes : 0)
-  if (waiting + bytes > Limits.keptMs * ledger.bytesPerMs || ledger.unsent.length === MAX_UNSENT_PIECES) {
-    return { ...received, kept: { ...ledger.kept, isWhole: false } }
+  const { congested, paused, stream } = ledger
+  const isAtOnce = stream !== null && !paused && !congested
+  const waiting = ledger.unsentBytes + (ledger.keeps.audio ? ledger.kept.bytes : 0)
+  const isFull = waiting + bytes > Limits.keptMs * ledger.bytesPerMs || ledger.unsent.length >= MAX_UNSENT_PIECES
+  if ((isFull && !isAtOnce) || (ledger.lostBytes > 0 && account !== null && hasHole(ledger, account))) {
+    const kept = paused ? { ...ledger.kept, isWhole: false } : ledger.kept
+    return { ...received, lostBytes: ledger.lostBytes + bytes, kept }
   }
-  const unsent = [...ledger.unsent, { ...piece, payload: Payload.toBase64(piece.payload) }]
-  return { ...received, unsent, unsentBytes: ledger.unsentBytes + bytes }
+  return isAtOnce ? send(received, stream, piece, now, out) : hold(received, piece)
 }
+
+/** The carrier does not read. */
+export const congest = (ledger: Ledger): Ledger => ({ ...ledger, congested: true })
+
+/** It reads again: what waits is sent in order. */
+export const drain = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger => {
+  const { stream, unsent } = ledger
+  if (stream === null || ledger.paused) return { ...ledger, congested: false }
+  const drained: Ledger = { ...ledger, congested: false, unsent: [], unsentBytes: 0 }
+  return unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), drained)
+}
+
+/** Some of an item is still to be sent. */
+export const isWaiting = (ledger: Ledger, session: number, item: string, contentIndex: number): boolean =>
+  ledger.unsent.some((piece) => Playback.isSame(piece, { session, item, contentIndex }))
 
 /** Late audio of an interrupted response: generated, never sent. Of an item that is not here nothing is kept. */
 export const drop = (ledger: Ledger, audio: ModelAudio): Ledger =>
@@ -195,12 +224,13 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
 
 /**
  * Nothing unsent, and nothing sent that is still unheard. Audio is unheard until its mark is back, or until 1 s after
- * the clock says it must have been played.
+ * the clock says it must have been played, if the carrier reads.
  */
 export const isEmpty = (ledger: Ledger, now: Moment): boolean =>
   ledger.unsent.length === 0 &&
   !ledger.paused &&
-  (ledger.playback.marks.length === 0 || now.at > Playback.endOf(ledger.playback, roundTripOf(ledger)) + OVERDUE_MS)
+  (ledger.playback.marks.length === 0 ||
+    (!ledger.congested && now.at > Playback.endOf(ledger.playback, roundTripOf(ledger)) + OVERDUE_MS))
 
 /** Estimated ms until everything that is here has been heard; 0 when empty, or when its last echo is due. */
 export const remainingMs = (ledger: Ledger, now: Moment): number =>
@@ -246,6 +276,8 @@ export const isKept = (ledger: Ledger): boolean => ledger.keeps.audio && ledger.
 /** A `clear` that may be taken back: what is unheard, and what is received now, waits for `resume` or `giveUp`. */
 export const pause = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger => ({
   ...clear(ledger, now, out),
+  unsent: ledger.unsent,
+  unsentBytes: ledger.unsentBytes,
   kept: ledger.kept,
   paused: true
 })
@@ -275,7 +307,10 @@ export const resume = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger
     cuts: ledger.cuts.slice(0, -1),
     stretches: stretch === null ? ledger.stretches : withStretch(ledger.stretches, stretch)
   }
-  return [...rest, ...unsent].reduce((ledger, piece) => send(ledger, stream, piece, now, out), settledCut)
+  return [...rest, ...unsent].reduce(
+    (ledger, piece) => (ledger.congested ? hold(ledger, piece) : send(ledger, stream, piece, now, out)),
+    settledCut
+  )
 }
 
 /** The pause was a `clear` after all: what waits is dropped, and settled with the rest. */
@@ -409,6 +444,23 @@ export const forget = (ledger: Ledger, session: number, item: string, contentInd
     cuts: ledger.cuts.map((cut) => ({ ...cut, segments: others(cut.segments), items: others(cut.items) }))
   }
 }
+
+/** It waits: as plain data, in the generation in which it will be sent. */
+const hold = (ledger: Ledger, piece: Kept.Piece): Ledger => ({
+  ...ledger,
+  items: ledger.items.map((account) =>
+    Playback.isSame(account, piece) ? { ...account, generation: ledger.playback.generation } : account
+  ),
+  unsent: [...ledger.unsent, { ...piece, payload: Payload.toBase64(piece.payload) }],
+  unsentBytes: ledger.unsentBytes + piece.bytes
+})
+
+/** Something of the item was received and is neither sent nor waiting: what follows would be heard in its place. */
+const hasHole = (ledger: Ledger, account: ItemAccount): boolean =>
+  ledger.unsent.reduce(
+    (bytes, piece) => (Playback.isSame(account, piece) ? bytes + piece.bytes : bytes),
+    account.sentBytes
+  ) < account.receivedBytes
 
 const send = (ledger: Ledger, stream: number, piece: Kept.Piece, now: Moment, out: Array<Command>): Ledger => {
   const { playback } = ledger

@@ -3,7 +3,7 @@
 /** G.711 at 8 kHz: one byte a sample (protocols.md F.1). */
 export const bytesPerMs = 8
 
-/** Caller audio kept while no model listens: ten seconds is longer than a connection may take. */
+/** Caller audio kept while no model listens, or while it does not read: ten seconds is longer than a connection may take. */
 export const waitingBytes = 10_000 * bytesPerMs
 
 /** A jump of the media timestamps is filled with silence from one frame on; less is rounding. */
@@ -14,6 +14,9 @@ export const gapFilledMs = 10_000
 
 /** Media that stops while the caller speaks: some carriers suppress silence, and the turn would never end (B.4). */
 export const speechGapMs = 750
+
+/** A peer that has read nothing for so long while something waits for it is given up: nothing that is said arrives. */
+export const congestedMs = 60_000
 
 /** Enough silence for the model's voice activity detection to close the turn. */
 export const speechGapFilledMs = 1_000

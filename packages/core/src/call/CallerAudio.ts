@@ -10,7 +10,8 @@
  * 1. Every byte from the carrier is forwarded exactly once and in order, or counted in `lostBytes`. A frame that comes
  *    again is none.
  * 2. Where the carrier's timestamps jump, silence of the same length is forwarded (one gap at most `gapFilledMs`).
- * 3. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
+ * 3. While the model does not read, audio waits as it does before the model is there; the map goes on where it was.
+ * 4. Silence sent ahead, because media stopped while the caller spoke, is taken off the next gap.
  */
 
 import type { Payload } from "../audio/Payload.ts"
@@ -25,7 +26,8 @@ export interface CallerAudio {
   readonly lostBytes: number
   /** Bytes appended to the present session. */
   readonly appended: number
-  /** Up to here the appended bytes were kept before they were sent. */
+  /** The appended bytes from here to there, the last of them, were kept before they were sent. */
+  readonly backlogFrom: number
   readonly backlogEnd: number
   /** The carrier's timestamp at which the next frame starts; null before the first. */
   readonly expected: number | null
@@ -49,6 +51,7 @@ export const initial: CallerAudio = {
   waitingBytes: 0,
   lostBytes: 0,
   appended: 0,
+  backlogFrom: 0,
   backlogEnd: 0,
   expected: null,
   lastAt: 0,
@@ -99,17 +102,32 @@ export const frame = (
 }
 
 /** Media stopped while the caller speaks: silence, so that the model can end the turn. */
-export const fillSpeechGap = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
+export const fillSpeechGap = (audio: CallerAudio, session: number | null, out: Array<Command>): CallerAudio => {
   const bytes = Limits.speechGapFilledMs * Limits.bytesPerMs
   const next = append(audio, null, bytes, (audio.expected ?? 0) + audio.aheadMs, session, out)
   return { ...next, aheadMs: audio.aheadMs + Limits.speechGapFilledMs }
 }
 
+/** A session begins: nothing was appended to it. */
+export const anew = (audio: CallerAudio): CallerAudio => ({
+  ...audio,
+  appended: 0,
+  backlogFrom: 0,
+  backlogEnd: 0,
+  map: []
+})
+
 /** A model listens: what was kept is forwarded in order. */
 export const flush = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
-  let next: CallerAudio = { ...audio, waiting: [], waitingBytes: 0, appended: 0, map: [] }
+  let next: CallerAudio = { ...audio, waiting: [], waitingBytes: 0 }
   for (const piece of audio.waiting) next = append(next, piece.payload, piece.bytes, piece.carrier, session, out)
-  return { ...next, backlogEnd: next.appended }
+  return { ...next, backlogFrom: audio.appended, backlogEnd: next.appended }
+}
+
+/** The model learns of this place later than it was spoken, as the audio around it was kept. */
+export const isBacklog = ({ backlogEnd, backlogFrom }: CallerAudio, modelMs: number): boolean => {
+  const byte = modelMs * Limits.bytesPerMs
+  return byte >= backlogFrom && byte < backlogEnd
 }
 
 /** The carrier's time of a place in the audio appended, in ms of the model's count. */
@@ -128,6 +146,7 @@ const arrived = (audio: CallerAudio, at: Millis, expected: number, loudUntil: nu
   waitingBytes: audio.waitingBytes,
   lostBytes: audio.lostBytes,
   appended: audio.appended,
+  backlogFrom: audio.backlogFrom,
   backlogEnd: audio.backlogEnd,
   expected,
   lastAt: at,
@@ -156,6 +175,7 @@ const append = (
     waitingBytes: audio.waitingBytes,
     lostBytes: audio.lostBytes,
     appended: audio.appended + bytes,
+    backlogFrom: audio.backlogFrom,
     backlogEnd: audio.backlogEnd,
     expected: audio.expected,
     lastAt: audio.lastAt,

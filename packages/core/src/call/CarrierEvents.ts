@@ -5,6 +5,7 @@ import type { CarrierAudio, CarrierMarked, CarrierStarted } from "../Event.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
 import * as CallerAudio from "./CallerAudio.ts"
+import * as Congestion from "./Congestion.ts"
 import * as Ending from "./Ending.ts"
 import * as Gate from "./Gate.ts"
 import * as Interruption from "./Interruption.ts"
@@ -19,7 +20,7 @@ export const isCurrent = (call: Draft, stream: number): boolean =>
 export const started = (call: Draft, event: CarrierStarted): void => {
   if (call.phase !== "waiting") return noteOnce(call, "carrier misbehaved", "second start")
   call.phase = "live"
-  call.carrier = { stream: event.stream, status: "open", greeted: false, lastAt: event.at }
+  call.carrier = { stream: event.stream, status: "open", greeted: false, lastAt: event.at, congestion: null }
   call.clock = Clock.started(event.at)
   if (event.encoding !== "audio/x-mulaw" || event.sampleRate !== 8000 || event.channels !== 1) {
     note(call, "unexpected event", `the stream carries ${event.encoding} ${event.sampleRate} Hz x ${event.channels}`)
@@ -42,8 +43,13 @@ export const audio = (call: Draft, event: CarrierAudio): void => {
   }
   if (call.model.status === "closed") return
   if (CallerAudio.isRepeated(call.caller, event)) return noteOnce(call, "carrier misbehaved", "repeated media")
-  const session = call.model.status === "ready" ? call.model.session : null
-  const [caller, unfilled] = CallerAudio.frame(call.caller, event, Gate.isLoud(call, event), session, call.out)
+  const [caller, unfilled] = CallerAudio.frame(
+    call.caller,
+    event,
+    Gate.isLoud(call, event),
+    Congestion.listener(call),
+    call.out
+  )
   call.caller = caller
   if (unfilled > 0) note(call, "audio gap", `${unfilled} ms of missing media were not filled with silence`)
 }
@@ -70,6 +76,9 @@ export const silent = (call: Draft): void => {
   note(call, "carrier silent", `nothing came from the carrier for ${Limits.carrierSilentMs} ms`)
   Ending.over(call, "carrier silent")
 }
+
+/** Nothing that is said reaches the caller any more, though they may be heard. */
+export const unread = (call: Draft): void => Ending.over(call, "carrier lost")
 
 const underrun = (call: Draft, ms: number): void => {
   if (ms >= 1) note(call, "underrun", `${Math.round(ms)} ms of silence inside the speech`)

@@ -11,6 +11,7 @@ import * as Limits from "../Limits.ts"
 import * as Transcript from "../Transcript.ts"
 import * as CallerAudio from "./CallerAudio.ts"
 import * as CarrierEvents from "./CarrierEvents.ts"
+import * as Congestion from "./Congestion.ts"
 import * as Ending from "./Ending.ts"
 import * as Interruption from "./Interruption.ts"
 import * as Items from "./Items.ts"
@@ -51,7 +52,7 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
         ? Math.max(state.at, state.caller.lastAt + Limits.speechGapMs)
         : null,
     fire: (call) => {
-      call.caller = CallerAudio.fillSpeechGap(call.caller, call.model.session, call.out)
+      call.caller = CallerAudio.fillSpeechGap(call.caller, Congestion.listener(call), call.out)
     }
   },
   { name: "response", due: (state) => (state.slot._tag === "Idle" ? null : state.slot.due), fire: Responses.overdue },
@@ -94,6 +95,16 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
     due: ({ carrier, phase }) =>
       carrier.status === "open" && phase === "live" ? carrier.lastAt + Limits.carrierSilentMs : null,
     fire: CarrierEvents.silent
+  },
+  {
+    name: "carrier congested",
+    due: ({ carrier, phase }) => (phase === "live" ? Congestion.due(carrier.congestion) : null),
+    fire: CarrierEvents.unread
+  },
+  {
+    name: "model congested",
+    due: ({ model, phase }) => (phase === "closing" ? null : Congestion.due(model.congestion)),
+    fire: ModelEvents.unread
   }
 ]
 

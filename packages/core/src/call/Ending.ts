@@ -12,6 +12,7 @@ import type { Outcome, Summary } from "../Command.ts"
 import * as EndCall from "../EndCall.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Limits from "../Limits.ts"
+import * as Congestion from "./Congestion.ts"
 import * as Items from "./Items.ts"
 import * as Pause from "./Pause.ts"
 import * as Slot from "./Slot.ts"
@@ -103,6 +104,7 @@ export const carrierClosed = (call: Draft): void => {
 }
 
 export const over = (call: Draft, outcome: Outcome): void => {
+  Congestion.carrierGone(call)
   closeCarrier(call)
   closeModel(call)
   Items.settleAll(call)
@@ -129,6 +131,7 @@ const summary = (call: Draft, outcome: Outcome): Summary => {
     deadAirMs: sums.deadAirMs,
     generatedMs: Math.floor(sums.generatedBytes / Limits.bytesPerMs),
     heardMs: Math.floor(sums.heardBytes / Limits.bytesPerMs),
+    ...Congestion.dropped(call),
     usage: sums.usage,
     costUsd: sums.costUsd,
     modelErrors: sums.modelErrors
@@ -155,6 +158,7 @@ const closeCarrier = (call: Draft): void => {
 
 const closeModel = (call: Draft): void => {
   if (call.model.status !== "closed") {
+    Congestion.modelGone(call)
     call.out.push({ _tag: "CloseModel", session: call.model.session })
     call.model = { ...call.model, status: "closed", warnAt: null }
   }

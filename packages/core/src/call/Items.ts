@@ -119,7 +119,11 @@ export const settleHeard = (call: Draft): void => {
     const figures = Ledger.progress(call.ledger, now(call), session, item, contentIndex) ?? nothing
     if (open.told !== null || figures.heardBytes >= figures.receivedBytes + (open.dropped ? 1 : 0)) {
       settle(call, open)
-    } else if (open.dropped && figures.heardBytes >= figures.sentBytes) {
+    } else if (
+      open.dropped &&
+      figures.heardBytes >= figures.sentBytes &&
+      !Ledger.isWaiting(call.ledger, session, item, contentIndex)
+    ) {
       release(call, { session, item, contentIndex, heardBytes: figures.heardBytes })
     }
   }

@@ -48,7 +48,8 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
   if (agent.greeting !== null) {
     call.out.push({ _tag: "AddText", session, item: "greeting", role: "system", text: agent.greeting })
   }
-  call.caller = CallerAudio.flush(call.caller, session, call.out)
+  call.caller = CallerAudio.anew(call.caller)
+  if (call.model.congestion === null) call.caller = CallerAudio.flush(call.caller, session, call.out)
   if (agent.greeting !== null) {
     call.greeting = "under way"
     call.protect = agent.greetingProtected && agent.turns === "machine"
@@ -70,7 +71,9 @@ export const audio = (call: Draft, event: ModelAudio): void => {
   if (!Slot.holds(call, event.response)) return
   Items.opened(call, event.session, event.item, event.contentIndex, event.response)
   if (Slot.alive(call, event.response)) {
+    const { lostBytes } = call.ledger
     call.ledger = Ledger.receive(call.ledger, event, now(call), call.out)
+    if (call.ledger.lostBytes > lostBytes) Items.dropped(call, event.session, event.item, event.contentIndex)
     if (call.pause !== null && !Ledger.isKept(call.ledger)) Sound.cannotGoOn(call)
   } else {
     call.ledger = Ledger.drop(call.ledger, event)
@@ -107,6 +110,9 @@ export const notReady = (call: Draft): void => {
   note(call, "model unanswered", `no session after ${Limits.modelReadyMs} ms`)
   Ending.fail(call, "model lost")
 }
+
+/** It hears nothing of the caller any more. */
+export const unread = (call: Draft): void => Ending.fail(call, "model lost")
 
 export const expiring = (call: Draft): void => {
   call.model = { ...call.model, warnAt: null }

@@ -39,7 +39,7 @@ export const started = (call: Draft, event: ModelSpeechStarted): void => {
   const modelMs = Math.min(event.audioStartMs + paddingMs(call), call.caller.appended / Limits.bytesPerMs)
   const onset = CallerAudio.carrierTime(call.caller, modelMs)
   const { answerBy, owedFrom } = call.speech
-  const isBacklog = modelMs * Limits.bytesPerMs < call.caller.backlogEnd
+  const isBacklog = CallerAudio.isBacklog(call.caller, modelMs)
   call.speech = { speaking: true, item: event.item, onset, lookAt: null, owedFrom: null, answerBy: null }
   if (isBacklog && !Ledger.wasAudible(call.ledger, onset, now(call))) return
   if (call.config.agent.turns === "model") return Interruption.interrupt(call)

@@ -74,6 +74,14 @@ export interface Carrier {
   readonly greeted: boolean
   /** Arrival of the last message. */
   readonly lastAt: Millis
+  readonly congestion: Congestion | null
+}
+
+/** A peer does not read (call/Congestion). */
+export interface Congestion {
+  readonly since: Millis
+  /** Of what is meant for that peer, what had been lost before. */
+  readonly lostBytes: number
 }
 
 export interface Model {
@@ -83,6 +91,7 @@ export interface Model {
   readonly since: Millis
   /** When the session's end is to be noted. */
   readonly warnAt: Millis | null
+  readonly congestion: Congestion | null
 }
 
 /** The caller's turn: places in time are on the carrier's clock. */
@@ -251,10 +260,10 @@ export const create = (config: Config): State => ({
   config,
   phase: "waiting",
   at: 0,
-  carrier: { stream: 0, status: "awaited", greeted: false, lastAt: 0 },
+  carrier: { stream: 0, status: "awaited", greeted: false, lastAt: 0, congestion: null },
   clock: Clock.initial,
   ledger: Playback.make({ audio: config.agent.pauseToDecide, levels: (config.agent.gate?.echoDb ?? null) !== null }),
-  model: { session: 0, status: "connecting", since: 0, warnAt: null },
+  model: { session: 0, status: "connecting", since: 0, warnAt: null, congestion: null },
   caller: Caller.initial,
   speech: { speaking: false, item: "", onset: 0, lookAt: null, owedFrom: null, answerBy: null },
   sounds: [],

@@ -56,6 +56,13 @@ export const say = (words: Say): string => response(spoken(words), "<Hangup/>")
 /** Refuse the call unanswered: the caller hears a busy tone or that the number is not in service. */
 export const reject = (reason: "busy" | "rejected"): string => response(`<Reject${attributes({ reason })}/>`)
 
+/**
+ * Send the call to another document. It rings a second longer: a pause that comes first does not answer the call, and
+ * where the URL leads back here the carrier asks once a second and not as fast as it can.
+ */
+export const redirect = (url: string): string =>
+  response(`<Pause${attributes({ length: "1" })}/>`, `<Redirect${attributes({ method: "POST" })}>${escaped(url)}</Redirect>`)
+
 export const defaultTail: Say = { text: "This call ends here. Thank you for calling. Goodbye." }
 
 const response = (...verbs: ReadonlyArray<string>): string =>
