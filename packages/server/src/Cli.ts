@@ -1,9 +1,8 @@
 /**
- * The command line: `serve` (also without a subcommand), `start`, `demo`, `replay`, `simulate`.
+ * The command line: `serve` (also without a subcommand), `start`, `demo`, `doctor`, `replay`, `simulate`.
  *
- * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs, or something
- * broke in a simulated call; 64 wrong
- * arguments; 66 a file cannot be used; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
+ * Exit statuses, as sysexits.h names them: 0 done, or ended by a signal that was obeyed; 1 a replay differs, something
+ * broke in a simulated call, or the doctor found something to do; 64 wrong arguments; 66 a file cannot be used; 69 the port cannot be listened on; 70 a fault of ours; 78 the configuration is
  * missing or malformed, and every problem was told. A second signal ends at once with 128 + its number.
  */
 
@@ -27,6 +26,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as App from "./App.ts"
 import * as Demo from "./Demo.ts"
+import * as Doctor from "./doctor/Doctor.ts"
+import * as DoctorReport from "./doctor/Report.ts"
 import * as ReplayFiles from "./ReplayFiles.ts"
 import * as Screen from "./Screen.ts"
 import * as Signals from "./Signals.ts"
@@ -35,7 +36,16 @@ import * as Startup from "./Startup.ts"
 import { version } from "./Version.ts"
 import * as WhatIfTable from "./WhatIfTable.ts"
 
-const STATUS = { differs: 1, broken: 1, usage: 64, unusable: 66, unavailable: 69, software: 70, config: 78 } as const
+const STATUS = {
+  differs: 1,
+  broken: 1,
+  toDo: 1,
+  usage: 64,
+  unusable: 66,
+  unavailable: 69,
+  software: 70,
+  config: 78
+} as const
 
 /** The program ends with this status; what is to be said has been said. */
 class Quit extends Data.TaggedError("Quit")<{ readonly status: number }> {}
@@ -101,6 +111,25 @@ const start = Command.make(
 
 const demo = Command.make("demo", {}, () => simulating({ _tag: "Simulated", keyIgnored: false }, false)).pipe(
   Command.withDescription("Place one simulated call on a free port, tell its story, and exit.")
+)
+
+const doctor = Command.make(
+  "doctor",
+  { json: Options.boolean("json").pipe(Options.withDescription("All findings as one JSON array.")) },
+  ({ json }) =>
+    Effect.gen(function* () {
+      const startup = yield* Startup.load()
+      const write = (text: string) => process.stdout.write(`${text}\n`)
+      const found = yield* Doctor.examine(startup, (one) => {
+        if (!json) for (const line of DoctorReport.lines(one)) write(line)
+      })
+      write(json ? DoctorReport.json(found) : `\n${DoctorReport.sum(found)}`)
+      if (DoctorReport.toDos(found) > 0) yield* new Quit({ status: STATUS.toDo })
+    }).pipe(Effect.provide(tools))
+).pipe(
+  Command.withDescription(
+    "Examine a deployment from outside, a test call included: each line is ok or says what to do. Exit status 1 if there is something to do."
+  )
 )
 
 const replay = Command.make(
@@ -247,7 +276,7 @@ const ofOption =
 
 const offhook = Command.make("offhook", {}, () => serving).pipe(
   Command.withDescription("An AI agent on a phone number."),
-  Command.withSubcommands([serve, start, demo, replay, simulate])
+  Command.withSubcommands([serve, start, demo, doctor, replay, simulate])
 )
 
 const print = (output: NodeJS.WriteStream, text: string) => Effect.sync(() => output.write(`${text}\n`))

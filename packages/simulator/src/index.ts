@@ -1,6 +1,7 @@
 export * as Base64 from "./Base64.ts"
 export * as Caller from "./Caller.ts"
 export * as CarrierFault from "./CarrierFault.ts"
+export * as CarrierTwiml from "./CarrierTwiml.ts"
 export * as G711 from "./G711.ts"
 export * as Line from "./Line.ts"
 export * as Brain from "./model/Brain.ts"

@@ -1,0 +1,34 @@
+/** What is configured, beyond what the server would refuse to start with. */
+
+import { Accounts, Tools } from "@offhook/adapters"
+import * as Effect from "effect/Effect"
+import type { Check } from "./Check.ts"
+import { ok, toDo } from "./Finding.ts"
+
+export const check: Check = {
+  name: "configuration",
+  asks: "every variable and the agent file, as the server reads them; whether Twilio can be told from strangers",
+  timeout: "5 seconds",
+  look: ({ agent, settings: { agentFile, publicUrl, twilio }, tools }) =>
+    Effect.sync(() => {
+      const missing = Tools.missing(agent, tools)
+      if (missing.length > 0) {
+        return toDo(
+          `the agent offers tools that this program does not have: ${missing.join(", ")}`,
+          `take them out of "tools" in the agent file, or give them to Tools.layer`
+        )
+      }
+      if (!Accounts.areConfigured(twilio)) {
+        return toDo(
+          "no Twilio token: signatures are not checked, and nobody but this machine is answered",
+          "set TWILIO_AUTH_TOKEN and PUBLIC_URL to take calls"
+        )
+      }
+      const rest =
+        twilio.accountSid === null ? "calls end by their stream, TWILIO_ACCOUNT_SID not being set" : "by REST"
+      return ok(
+        `${agent.model}, ${agentFile === null ? "the built-in agent" : "an agent of your own"}; signatures are checked ` +
+          `against ${publicUrl}; ${rest === "by REST" ? "calls are hung up by REST" : rest}`
+      )
+    })
+}
