@@ -1,6 +1,7 @@
 /**
  * The carrier's REST API, as much of it as ends or redirects a live call (protocols.md D.1, D.2):
  * `POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json` with `Status=completed` or `Twiml=…`, HTTP Basic.
+ * And `GET …/IncomingPhoneNumbers.json`: the account's numbers, and what each calls.
  *
  * A call that is over is unknown (404, 20404), as on the real network.
  */
@@ -8,6 +9,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 
 export type Update = { readonly _tag: "Complete" } | { readonly _tag: "Twiml"; readonly twiml: string }
+
+export interface PhoneNumber {
+  readonly phoneNumber: string
+  readonly voiceUrl: string
+  /** Instead of the URL, a TwiML app takes the calls. */
+  readonly voiceApplicationSid?: string
+}
 
 export interface CarrierRest {
   /** The base address, for `TWILIO_API_URL`. */
@@ -23,18 +31,23 @@ export interface Options {
   readonly host?: string
   /** Without one any credentials do. */
   readonly authToken?: string
+  /** Of every account; a change shows at once. */
+  readonly numbers?: ReadonlyArray<PhoneNumber>
 }
 
-export const start = async ({ port = 0, host = "127.0.0.1", authToken }: Options = {}): Promise<CarrierRest> => {
+export const start = async ({ port = 0, host = "127.0.0.1", authToken, numbers = [] }: Options = {}): Promise<CarrierRest> => {
   const calls = new Map<string, (update: Update) => void>()
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const [, accountSid = "", callSid = ""] = path.exec(request.url ?? "") ?? []
+    const [, accountSid = "", callSid] = path.exec(request.url ?? "") ?? []
     if (accountSid === "") return fail(response, 404, 20404, "The requested resource was not found")
-    if (request.method !== "POST") return fail(response, 405, 20004, "Method not allowed")
+    if (request.method !== (callSid === undefined ? "GET" : "POST")) {
+      return fail(response, 405, 20004, "Method not allowed")
+    }
     if (authToken !== undefined && request.headers.authorization !== basic(accountSid, authToken)) {
       return fail(response, 401, 20003, "Authenticate")
     }
+    if (callSid === undefined) return reply(response, 200, { incoming_phone_numbers: numbers.map(listed) })
     const form = new URLSearchParams(await text(request))
     const update = calls.get(`${accountSid}/${callSid}`)
     if (update === undefined) return fail(response, 404, 20404, `The requested resource ${callSid} was not found`)
@@ -72,7 +85,16 @@ export const start = async ({ port = 0, host = "127.0.0.1", authToken }: Options
   }
 }
 
-const path = /^\/2010-04-01\/Accounts\/([^/]+)\/Calls\/([^/.]+)\.json$/
+const path = /^\/2010-04-01\/Accounts\/([^/]+)\/(?:Calls\/([^/.]+)|IncomingPhoneNumbers)\.json(?:\?.*)?$/
+
+const listed = ({ phoneNumber, voiceApplicationSid = "", voiceUrl }: PhoneNumber) => ({
+  phone_number: phoneNumber,
+  voice_url: voiceUrl,
+  voice_method: "POST",
+  voice_application_sid: voiceApplicationSid,
+  trunk_sid: null,
+  capabilities: { voice: true, SMS: false, MMS: false, fax: false }
+})
 
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
