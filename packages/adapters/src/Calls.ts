@@ -8,8 +8,8 @@
  * 1. One live call a CallSid: a repeated webhook gets the same token and starts nothing.
  * 2. A stream token is used up by the first stream that brings it (twilio/StreamToken.ts). Where only admitted calls are
  *    taken, a stream without the token of its call begins nothing and joins nothing.
- * 3. After `close` no call begins, nor while `maxCalls` are live; those that are live go on until they end or `endAll`
- *    asks them to.
+ * 3. After `close` no call begins, nor while `maxCalls` are live; those that are live go on, and those that were admitted
+ *    get their stream, until they end or are asked to (`endPolitely`, `endAll`).
  */
 
 import { type Agent, type Call, type Command, Prices, type Turn, Twilio } from "@offhook/core"
@@ -23,6 +23,7 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as CallDriver from "./CallDriver.ts"
 import * as CallMetrics from "./CallMetrics.ts"
@@ -109,6 +110,11 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
     readonly verify: StreamToken.StreamTokens["verify"]
     /** A stream begins: synchronous, since audio is right behind it. Its events go to the driver that comes back. */
     readonly claim: (stream: Stream) => Claim
+    /**
+     * A stream with this token of its URL, which was verified, is gone and claimed nothing. Twilio opens no second one, so a
+     * call that waits for it is over.
+     */
+    readonly gone: (urlToken: string, code: number) => void
     /** Calls that have not ended. */
     readonly live: Effect.Effect<number>
     /** The same, the oldest first. */
@@ -123,6 +129,11 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
     readonly close: Effect.Effect<void>
     /** Waits until no call is live. */
     readonly idle: Effect.Effect<void>
+    /**
+     * For a shutdown: asks each live call to end once nobody speaks in it, all that are left after `within`, and waits
+     * until none is live.
+     */
+    readonly endPolitely: (within: Duration.DurationInput) => Effect.Effect<void>
     /** Asks every live call to end, and waits until none is live. */
     readonly endAll: (by: "operator" | "shutdown") => Effect.Effect<void>
   }
@@ -139,12 +150,17 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
 /** When the layer ends, for calls that nobody asked to end before: the carrier's close takes a round trip. */
 const SHUTDOWN_TIMEOUT = Duration.seconds(2)
 
+/** How often a call that is to end is asked whether somebody speaks: between two words there is more silence. */
+const LOOK = Duration.millis(100)
+
 /** After `close(1000)`: ws itself gives a mute peer 2 s. */
 const CLOSE_TIMEOUT = Duration.seconds(3)
 
 interface LiveCall {
   readonly driver: CallDriver.CallDriver
   readonly callSid: string
+  /** Empty where nobody named it. */
+  readonly accountSid: string
   /** ms, by the wall clock. */
   readonly began: number
   parties: Parties | null
@@ -171,6 +187,7 @@ const make = Effect.fnUntraced(function* ({
   yield* implemented(agent, tools)
   CallMetrics.declare(metrics)
   metrics.gauge("offhook_calls_live", () => calls.size)
+  metrics.gauge("offhook_draining", () => (isOpen ? 0 : 1))
 
   const config: Agent.Config = { agent, prices }
   const runLayer = yield* FiberSet.makeRuntime<never>()
@@ -186,18 +203,22 @@ const make = Effect.fnUntraced(function* ({
   let isShuttingDown = false
 
   /** By the layer's runtime: the span and the annotations of the request that brought the call are not the call's. */
-  const begin = (callSid: string, token: string | null): LiveCall =>
+  const begin = (bound: StreamToken.Bound, token: string | null): LiveCall =>
     Runtime.runSync(
       runtime,
       Effect.flatMap(Scope.fork(callScopes, ExecutionStrategy.sequential), (scope) =>
-        start(callSid, token, scope).pipe(
+        start(bound, token, scope).pipe(
           Effect.provideService(Scope.Scope, scope),
-          Effect.annotateLogs("callSid", callSid)
+          Effect.annotateLogs("callSid", bound.callSid)
         )
       )
     )
 
-  const start = Effect.fnUntraced(function* (callSid: string, token: string | null, scope: Scope.CloseableScope) {
+  const start = Effect.fnUntraced(function* (
+    { accountSid, callSid }: StreamToken.Bound,
+    token: string | null,
+    scope: Scope.CloseableScope
+  ) {
     const recording = yield* recordings.open({ callSid, config })
     const run = yield* FiberSet.makeRuntime<never>()
     const callRuntime = yield* Effect.runtime<Scope.Scope>()
@@ -300,7 +321,7 @@ const make = Effect.fnUntraced(function* ({
     })
 
     const hangUpFailed = Effect.sync(() => driver.dispatch({ _tag: "HangUpFailed", at: driver.now() }))
-    const hangUp = rest.hangUp(callSid).pipe(
+    const hangUp = rest.hangUp(callSid, accountSid).pipe(
       Effect.catchTag("TwilioRestError", ({ message, reason }) =>
         Effect.andThen(reason === "NotConfigured" ? Effect.logDebug(message) : Effect.logWarning(message), hangUpFailed)
       ),
@@ -318,7 +339,7 @@ const make = Effect.fnUntraced(function* ({
     }
 
     const began = clock.unsafeCurrentTimeMillis()
-    const live: LiveCall = { driver, callSid, began, parties: null, token, streams: 0, carrier: null }
+    const live: LiveCall = { driver, callSid, accountSid, began, parties: null, token, streams: 0, carrier: null }
     yield* Effect.addFinalizer(() => closeCarrier(live))
     calls.set(callSid, live)
     unreleased++
@@ -349,10 +370,16 @@ const make = Effect.fnUntraced(function* ({
     if (known === undefined && calls.size >= maxCalls) return refused("stream_limit")
     if (known !== undefined && known.streams > 0) return refused("stream_repeated")
     if (proven !== null) tokens.use(proven)
-    const live = known ?? begin(callSid, proven?.text ?? null)
+    const live = known ?? begin(stream, proven?.text ?? null)
     if (calls.get(callSid) !== live) return refused("stream_failed")
     live.carrier = stream
     return { _tag: "Claimed", driver: live.driver, stream: live.streams++ }
+  }
+
+  const gone = (urlToken: string, code: number): void => {
+    const live = calls.get(StreamToken.parse(urlToken)?.callSid ?? "")
+    if (live === undefined || live.token !== urlToken || live.streams > 0) return
+    live.driver.dispatch({ _tag: "CarrierClosed", at: live.driver.now(), stream: 0, code })
   }
 
   const listed = ({ began, callSid, driver, parties }: LiveCall): Listed => ({
@@ -377,6 +404,27 @@ const make = Effect.fnUntraced(function* ({
       isShuttingDown ||= by === "shutdown"
       for (const { driver } of [...calls.values()]) driver.dispatch({ _tag: "EndRequested", at: driver.now(), by })
     })
+
+  /** Whether every call has been asked; one that is about to end by itself needs nobody to ask. */
+  const requestQuietEnds = Effect.sync(() => {
+    isShuttingDown = true
+    let everyOne = true
+    for (const { driver } of [...calls.values()]) {
+      const { ending, speaking } = driver.view()
+      if (ending !== null) continue
+      if (speaking.agent || speaking.caller) everyOne = false
+      else driver.dispatch({ _tag: "EndRequested", at: driver.now(), by: "shutdown" })
+    }
+    return everyOne
+  })
+
+  const endPolitely = (within: Duration.DurationInput) =>
+    requestQuietEnds.pipe(
+      Effect.repeat({ until: (everyOne) => everyOne, schedule: Schedule.spaced(LOOK) }),
+      Effect.andThen(idle.await),
+      Effect.timeoutTo({ duration: within, onSuccess: () => Effect.void, onTimeout: () => endAll("shutdown") }),
+      Effect.flatten
+    )
 
   const endAll = (by: "operator" | "shutdown") => Effect.andThen(requestEnd(by), idle.await)
   const close = Effect.sync(() => {
@@ -406,12 +454,13 @@ const make = Effect.fnUntraced(function* ({
         if (!isOpen) return { _tag: "Refused", reason: "call_closed" }
         if (calls.size >= maxCalls) return { _tag: "Refused", reason: "call_limit" }
         const token = tokens.mint(call)
-        begin(call.callSid, token).parties = parties ?? null
+        begin(call, token).parties = parties ?? null
         return { _tag: "Admitted", token }
       }),
     isLive: (callSid) => calls.has(callSid),
     verify: tokens.verify,
     claim,
+    gone,
     live: Effect.sync(() => calls.size),
     list: Effect.sync(() => [...calls.values()].map(listed)),
     get: (callSid) => one(callSid, () => {}),
@@ -420,6 +469,7 @@ const make = Effect.fnUntraced(function* ({
     isOpen: Effect.sync(() => isOpen),
     close,
     idle: idle.await,
+    endPolitely,
     endAll
   })
 })

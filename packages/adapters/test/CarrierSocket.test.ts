@@ -50,6 +50,7 @@ const begun = Effect.gen(function* () {
     isOpen: unused,
     close: unused,
     idle: unused,
+    gone: () => {},
     endAll: () => unused
   })
   const route = yield* CarrierSocket.route({ accounts: Accounts.none, publicUrl: "" }).pipe(
@@ -72,7 +73,22 @@ const begun = Effect.gen(function* () {
   const say = (text: string, times: number) => {
     for (let count = 0; count < times; count++) onText(text, false)
   }
-  return { closed, events, marks, say }
+  return { closed, events, handlers, marks, say }
+})
+
+describe("a carrier that does not read", () => {
+  it.scoped("is an event of its stream, and so is that it reads again", () =>
+    Effect.gen(function* () {
+      const { events, handlers } = yield* begun
+      handlers.onCongested?.()
+      yield* TestClock.adjust("2 seconds")
+      handlers.onDrained?.()
+      assert.deepStrictEqual(events.slice(1), [
+        { _tag: "CarrierCongested", at: 0, stream: 0 },
+        { _tag: "CarrierDrained", at: 2_000, stream: 0 }
+      ])
+    })
+  )
 })
 
 describe("the rate of a stream", () => {

@@ -417,6 +417,49 @@ describe("an upgrade is refused, before the 101", () => {
   )
 })
 
+describe("a stream that is gone before its start", () => {
+  const outcomeOf = (text = "") => JSON.parse(text.trim().split("\n").at(-1) ?? "{}").summary?.outcome
+  const admitted = Effect.gen(function* () {
+    const playing = yield* stage()
+    const token = Server.tokenOf((yield* post(playing, FORM)).body)
+    return { ...playing, token }
+  })
+
+  it.scopedLive("ends the call that waits for it, at once", () =>
+    Effect.gen(function* () {
+      const { server, token } = yield* admitted
+      const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+      carrier.connected()
+      assert.strictEqual(yield* server.calls.live, 1)
+      carrier.ws.terminate()
+      yield* Effect.timeout(server.calls.idle, "5 seconds")
+      assert.strictEqual(outcomeOf(server.files.get("CA1")), "never connected")
+      assert.deepStrictEqual(yield* server.refusals, { stream_gone: 1 })
+    })
+  )
+
+  it.scopedLive("ends no other: of another token, or of a call that has its stream", () =>
+    Effect.gen(function* () {
+      const { server, token } = yield* admitted
+      const other = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(minted())))
+      other.ws.terminate()
+      yield* Peers.until(() => server.logs.some((line) => line.includes("reason=stream_gone")))
+      const [second, carrier] = yield* Effect.all(
+        [token, token].map((token) => Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token))))
+      )
+      carrier?.start({ token })
+      carrier?.media(1)
+      yield* Peers.until(() => server.logs.some((line) => line.includes('message="call started"')))
+      yield* Effect.zipRight(Effect.sleep("2 millis"), server.calls.get("CA1")).pipe(
+        Effect.repeat({ until: (call) => call?.carrier === "open" })
+      )
+      second?.ws.terminate()
+      yield* Peers.until(() => server.logs.filter((line) => line.includes("reason=stream_gone")).length === 2)
+      assert.deepInclude(yield* server.calls.get("CA1"), { carrier: "open", phase: "live" })
+    })
+  )
+})
+
 describe("a start is refused", () => {
   const start =
     (token: string, parameter: string | null = token, callSid = "CA1") =>

@@ -15,6 +15,7 @@ import * as TestClock from "effect/TestClock"
 import { TwilioRest } from "../src/twilio/TwilioRest.ts"
 
 const ACCOUNT = "AC00000000000000000000000000000001"
+const SUBACCOUNT = "AC00000000000000000000000000000003"
 const CALL = "CA00000000000000000000000000000002"
 
 type Reply = (response: Http.ServerResponse) => void
@@ -63,7 +64,12 @@ const api = (...replies: ReadonlyArray<Reply>) =>
   )
 
 const rest = (apiUrl: string, client: Layer.Layer<HttpClient.HttpClient> = NodeHttpClient.layer) =>
-  TwilioRest.layer({ accountSid: ACCOUNT, authToken: Redacted.make("t0ken"), apiUrl }).pipe(
+  TwilioRest.layer({
+    accountSid: ACCOUNT,
+    authToken: Redacted.make("t0ken"),
+    subaccounts: new Map([[SUBACCOUNT, [Redacted.make("5ub"), Redacted.make("07her")]]]),
+    apiUrl
+  }).pipe(
     Layer.provide(client),
     Layer.build,
     Effect.map((context) => Context.get(context, TwilioRest))
@@ -77,6 +83,25 @@ const hangUp = (...replies: ReadonlyArray<Reply>) =>
   })
 
 describe("hangUp", () => {
+  it.scopedLive("of a call of a subaccount is asked of the subaccount, by its own token", () =>
+    Effect.gen(function* () {
+      const { apiUrl, asked } = yield* api(COMPLETED)
+      const twilio = yield* rest(apiUrl)
+      for (const accountSid of [SUBACCOUNT, ACCOUNT, "", "AC00000000000000000000000000000009"]) {
+        yield* twilio.hangUp(CALL, accountSid)
+      }
+      const account = (accountSid: string, token: string) => [
+        `POST /2010-04-01/Accounts/${accountSid}/Calls/${CALL}.json`,
+        `Basic ${btoa(`${accountSid}:${token}`)}`
+      ]
+      const main = account(ACCOUNT, "t0ken")
+      assert.deepStrictEqual(
+        asked.map(({ headers, line }) => [line, headers.authorization]),
+        [account(SUBACCOUNT, "5ub"), main, main, main]
+      )
+    })
+  )
+
   it.scopedLive("completes the call", () =>
     Effect.gen(function* () {
       const [result, asked] = yield* hangUp(COMPLETED)

@@ -78,9 +78,16 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     return strangers < MAX_WAITING ? null : "upgrade_waiting"
   }
 
+  /** The stream of a live call: it comes while the server drains as it would before. */
+  const isAwaited = (request: IncomingMessage): boolean => {
+    const text = tokenOf(request)
+    const token = text === undefined ? "forged" : calls.verify(text)
+    return typeof token !== "string" && calls.isLive(token.callSid)
+  }
+
   const admit = (request: IncomingMessage): Effect.Effect<HttpListener.Verdict> =>
     Effect.flatMap(calls.isOpen, (isOpen) => {
-      const reason = isOpen ? fault(request) : "upgrade_closed"
+      const reason = fault(request) ?? (isOpen || isAwaited(request) ? null : "upgrade_closed")
       if (reason === null) return Effect.succeed(HttpListener.accept)
       return Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpListener.refuse(code, sentence))
     })
@@ -172,6 +179,16 @@ export const route = Effect.fnUntraced(function* (options: Options) {
         else if (isTooFast(at)) return refuse("stream_rate")
         if (event !== null) driver.dispatch(event)
       },
+      onCongested: () => {
+        if (claimed === undefined) return
+        const { driver, stream } = claimed
+        driver.dispatch({ _tag: "CarrierCongested", at: driver.now(), stream })
+      },
+      onDrained: () => {
+        if (claimed === undefined) return
+        const { driver, stream } = claimed
+        driver.dispatch({ _tag: "CarrierDrained", at: driver.now(), stream })
+      },
       onClose: (code) => {
         noLonger()
         closed.unsafeOpen()
@@ -180,7 +197,10 @@ export const route = Effect.fnUntraced(function* (options: Options) {
           if (breach !== undefined) tell(breach)
           else if (claimed === undefined) tell("stream_gone", { code })
         }
-        if (claimed === undefined) return
+        if (claimed === undefined) {
+          if (urlToken !== undefined) calls.gone(urlToken, code)
+          return
+        }
         const { driver, stream } = claimed
         driver.dispatch({ _tag: "CarrierClosed", at: driver.now(), stream, code })
       }

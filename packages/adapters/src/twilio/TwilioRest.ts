@@ -18,8 +18,11 @@ import * as Schedule from "effect/Schedule"
 import { TwilioRestError } from "../Errors.ts"
 
 export interface Options {
+  /** The main account. */
   readonly accountSid: string
   readonly authToken: Redacted.Redacted
+  /** Auth tokens of subaccounts, the first of each in use: their calls are theirs alone. */
+  readonly subaccounts?: ReadonlyMap<string, ReadonlyArray<Redacted.Redacted>>
   /** `TWILIO_API_URL`: an origin, without `/2010-04-01`. */
   readonly apiUrl?: string
 }
@@ -35,8 +38,8 @@ const BACKOFF = Schedule.exponential("100 millis").pipe(Schedule.jittered, Sched
 export class TwilioRest extends Context.Tag("@offhook/adapters/twilio/TwilioRest")<
   TwilioRest,
   {
-    /** Ends the call, in whatever state it is; already over is fine. */
-    readonly hangUp: (callSid: string) => Effect.Effect<void, TwilioRestError>
+    /** Ends the call, in whatever state it is; already over is fine. An account that is no subaccount is the main one. */
+    readonly hangUp: (callSid: string, accountSid?: string) => Effect.Effect<void, TwilioRestError>
   }
 >() {
   static readonly layer = (options: Options): Layer.Layer<TwilioRest, never, HttpClient.HttpClient> =>
@@ -48,16 +51,25 @@ export class TwilioRest extends Context.Tag("@offhook/adapters/twilio/TwilioRest
   })
 }
 
-const make = Effect.fnUntraced(function* ({ accountSid, apiUrl = API_URL, authToken }: Options) {
-  const client = (yield* HttpClient.HttpClient).pipe(
-    HttpClient.mapRequest(HttpClientRequest.basicAuth(accountSid, authToken)),
-    // Twilio is no part of our trace.
-    HttpClient.withTracerPropagation(false)
-  )
-  const calls = `${apiUrl.replace(/\/+$/, "")}/2010-04-01/Accounts/${encodeURIComponent(accountSid)}/Calls`
+const make = Effect.fnUntraced(function* ({ apiUrl = API_URL, subaccounts, ...main }: Options) {
+  // Twilio is no part of our trace.
+  const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
+  const accounts = `${apiUrl.replace(/\/+$/, "")}/2010-04-01/Accounts`
 
-  const update = (callSid: string, params: Record<string, string>): Effect.Effect<void, TwilioRestError> =>
-    HttpClientRequest.post(`${calls}/${encodeURIComponent(callSid)}.json`).pipe(
+  const accountOf = (accountSid: string) => {
+    const [authToken] = subaccounts?.get(accountSid) ?? []
+    return authToken === undefined ? main : { accountSid, authToken }
+  }
+
+  const update = (
+    callSid: string,
+    { accountSid, authToken }: Pick<Options, "accountSid" | "authToken">,
+    params: Record<string, string>
+  ): Effect.Effect<void, TwilioRestError> =>
+    HttpClientRequest.post(
+      `${accounts}/${encodeURIComponent(accountSid)}/Calls/${encodeURIComponent(callSid)}.json`
+    ).pipe(
+      HttpClientRequest.basicAuth(accountSid, authToken),
       HttpClientRequest.bodyUrlParams(params),
       client.execute,
       Effect.mapError(unreachable),
@@ -68,8 +80,8 @@ const make = Effect.fnUntraced(function* ({ accountSid, apiUrl = API_URL, authTo
     )
 
   return TwilioRest.of({
-    hangUp: Effect.fn("TwilioRest.hangUp")((callSid: string) =>
-      update(callSid, { Status: "completed" }).pipe(
+    hangUp: Effect.fn("TwilioRest.hangUp")((callSid: string, accountSid = "") =>
+      update(callSid, accountOf(accountSid), { Status: "completed" }).pipe(
         Effect.catchIf(isOver, () => Effect.logDebug("the call was already over"))
       )
     )
