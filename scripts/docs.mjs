@@ -190,7 +190,15 @@ const deadlines = ({ deadlines, limits: l }) => {
       "the line closes; the call is over"
     ],
     stream: [`${ms(l["streamMs"])} after the webhook without a stream`, "the call is over"],
-    "carrier silent": [`${ms(l["carrierSilentMs"])} without a message of the carrier`, "the call is over"]
+    "carrier silent": [`${ms(l["carrierSilentMs"])} without a message of the carrier`, "the call is over"],
+    "carrier congested": [
+      `${ms(l["congestedMs"])} in which the carrier has not read what waits for it`,
+      "the call is over"
+    ],
+    "model congested": [
+      `${ms(l["congestedMs"])} in which the model has not read what waits for it`,
+      "the call ends with the apology of the TwiML tail"
+    ]
   }
   const names = deadlines.map(({ name }) => name)
   const gone = Object.keys(told).filter((name) => !names.includes(name))

@@ -3,7 +3,7 @@
  *
  * 1. A frame of audio costs additions of integers and nothing else: no allocation, no look-up by name.
  * 2. A frame of the caller is dropped when it came and never went to the model: repeated, over what is kept before the
- *    model is there, or after the model was gone. That is known when the call ends, and counted then.
+ *    model is there, or while it does not read, or after it was gone. That is known when the call ends, and counted then.
  * 3. A frame is late against the fastest of the call. The clocks may drift apart by 100 ppm and are given 200.
  */
 
@@ -17,6 +17,9 @@ const LATE_MS = 200
 /** ms of drift for each ms of media: 200 ppm. */
 const DRIFT = 0.0002
 
+/** What the agent's audio is counted in where it was dropped, ms: its deltas have any length. */
+const FRAME_MS = 20
+
 /** Makes the series of every outcome and error, so that the first of each is seen as a step. */
 export const declare = (metrics: Service): void => {
   for (const outcome of OUTCOMES) metrics.add("offhook_calls_ended_total", 0, { outcome })
@@ -25,6 +28,7 @@ export const declare = (metrics: Service): void => {
       metrics.add("offhook_model_errors_total", 0, { where, class: class_ })
     }
   }
+  for (const peer of ["carrier", "model"]) metrics.add("offhook_congestions_total", 0, { peer })
   for (const [, kind] of KINDS) metrics.add("offhook_tokens_total", 0, { kind })
 }
 
@@ -54,6 +58,10 @@ export const watch = (metrics: Service): Watcher => {
     switch (event._tag) {
       case "CarrierAudio":
         return arrived(event.at, event.timestamp)
+      case "CarrierCongested":
+        return metrics.inc("offhook_congestions_total", { peer: "carrier" })
+      case "ModelCongested":
+        return metrics.inc("offhook_congestions_total", { peer: "model" })
       case "ModelConnected":
         return metrics.inc("offhook_model_connections_total", { result: "connected" })
       case "ModelConnectFailed":
@@ -127,7 +135,8 @@ export const watch = (metrics: Service): Watcher => {
       }
       case "Ended": {
         isEnded = true
-        const { costUsd, durationMs, outcome } = command.summary
+        const { costUsd, droppedMs, durationMs, outcome } = command.summary
+        frames.droppedOfAgent += Math.ceil((droppedMs?.agent ?? 0) / FRAME_MS)
         metrics.inc("offhook_calls_ended_total", { outcome })
         metrics.observe("offhook_call_duration_seconds", durationMs / 1_000)
         if (costUsd === null) metrics.inc("offhook_calls_unpriced_total")

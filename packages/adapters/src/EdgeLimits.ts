@@ -112,6 +112,13 @@ export const table: ReadonlyArray<Limit> = [
     setting: null
   },
   {
+    name: "audio that waits for a peer to read",
+    value: `${Wire.CONGESTED} ms in the socket, then 60 s of the agent's and 10 s of the caller's`,
+    why: "what is in the socket cannot be taken back when the caller interrupts; what has no room is lost, counted and noted",
+    shows: "offhook_congestions_total{}",
+    setting: null
+  },
+  {
     name: "bytes that wait for a peer to read",
     value: kiB(Wire.MAX_BUFFERED),
     why: "five minutes of audio; a peer that reads nothing costs this and then its connection",

@@ -45,6 +45,7 @@ const CALL = [5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600]
 
 export const table = {
   offhook_calls_live: gauge("Calls that have not ended"),
+  offhook_draining: gauge("1 once the server takes no new calls, since it is about to stop"),
   offhook_calls_started_total: counter("Calls that began"),
   offhook_calls_ended_total: counter("Calls that ended, by why; `fault` is a fault of Offhook", ["outcome"]),
   offhook_call_duration_seconds: histogram("From the webhook to the end of the call", CALL),
@@ -60,7 +61,12 @@ export const table = {
       "place of media that never came",
     ["direction"]
   ),
-  offhook_frames_dropped_total: counter("Frames of the caller that came and were not kept or forwarded"),
+  offhook_frames_dropped_total: counter(
+    "Frames of audio that came and went nowhere: of the `caller`; of the `agent`, 20 ms each, where too many waited for " +
+      "a carrier that does not read",
+    ["direction"]
+  ),
+  offhook_congestions_total: counter("Times that a peer did not read for 500 ms, by which: audio waits", ["peer"]),
   offhook_frames_late_total: counter("Frames of the caller that came over 200 ms after their time"),
   offhook_responses_total: counter("Responses of the model that are done, by how", ["status"]),
   offhook_model_connections_total: counter("Connections to the model, by what became of them", ["result"]),
@@ -95,6 +101,7 @@ export interface Frames {
   agent: number
   silence: number
   dropped: number
+  droppedOfAgent: number
   late: number
 }
 
@@ -127,7 +134,7 @@ const none = (): Service => ({
   observe: () => {},
   gauge: () => {},
   refused: () => {},
-  frames: { caller: 0, agent: 0, silence: 0, dropped: 0, late: 0 },
+  frames: { caller: 0, agent: 0, silence: 0, dropped: 0, droppedOfAgent: 0, late: 0 },
   text: Effect.succeed(""),
   contentType: Prom.Registry.PROMETHEUS_CONTENT_TYPE
 })
@@ -136,7 +143,7 @@ const none = (): Service => ({
 export const make = (): Service => {
   const register = new Prom.Registry()
   const ofProcess = processRegistry()
-  const frames: Frames = { caller: 0, agent: 0, silence: 0, dropped: 0, late: 0 }
+  const frames: Frames = { caller: 0, agent: 0, silence: 0, dropped: 0, droppedOfAgent: 0, late: 0 }
   const readers = new Map<string, () => number>()
   const counters = new Map<string, Prom.Counter>()
   const histograms = new Map<string, Prom.Histogram>()
@@ -168,7 +175,8 @@ export const make = (): Service => {
 
   const text = Effect.promise(async () => {
     for (const direction of DIRECTIONS) exact("offhook_frames_total", frames[direction], { direction })
-    exact("offhook_frames_dropped_total", frames.dropped)
+    exact("offhook_frames_dropped_total", frames.dropped, { direction: "caller" })
+    exact("offhook_frames_dropped_total", frames.droppedOfAgent, { direction: "agent" })
     exact("offhook_frames_late_total", frames.late)
     return `${await register.metrics()}\n${await ofProcess.metrics()}`
   })

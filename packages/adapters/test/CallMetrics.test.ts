@@ -96,7 +96,7 @@ describe("frames", () => {
     assert.strictEqual(metrics.frames.dropped, 0)
     watcher.onReleased(null)
     const { value } = await scraped(metrics)
-    assert.strictEqual(value("offhook_frames_dropped_total"), 3)
+    assert.strictEqual(value("offhook_frames_dropped_total", { direction: "caller" }), 3)
     assert.strictEqual(value("offhook_frames_total", { direction: "caller" }), 7)
     assert.strictEqual(value("offhook_frames_total", { direction: "agent" }), 0)
   })

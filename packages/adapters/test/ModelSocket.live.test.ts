@@ -62,6 +62,34 @@ describe("ModelSocket", () => {
     })
   )
 
+  it.scopedLive("a model that does not read is an event, and so is that it reads again", () =>
+    Effect.gen(function* () {
+      const model = yield* Peers.model()
+      const { connection, events } = yield* opened(model.url)
+      yield* Peers.until(() => events.length >= 2)
+      const peer = model.peers[0]
+      peer?.ws.pause()
+      const message = { _tag: "AddText", session: 3, item: "one", role: "user", text: "x".repeat(64 * 1024) } as const
+      const before = events.length
+      // The kernel takes as much as it likes; then it is half a second, in which less waits than would end the connection.
+      let sentAt = 0
+      yield* Peers.until(() => {
+        if (performance.now() - sentAt > 20) {
+          sentAt = performance.now()
+          connection.send(message)
+        }
+        return events.length > before
+      })
+      peer?.ws.resume()
+      yield* Peers.until(() => events.length === before + 2)
+      assert.deepStrictEqual(events.slice(before), [
+        { _tag: "ModelCongested", at: 7, session: 3 },
+        { _tag: "ModelDrained", at: 7, session: 3 }
+      ])
+      connection.close()
+    })
+  )
+
   it.scopedLive("a refused connection, and one with a status, are events; the key is in no log", () =>
     Effect.gen(function* () {
       const logs: Array<string> = []

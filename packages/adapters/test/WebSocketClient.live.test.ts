@@ -407,6 +407,45 @@ describe("a wire", () => {
     })
   )
 
+  it.scopedLive(
+    "tells when its peer has read nothing for half a second, and when it reads again",
+    () =>
+      Effect.gen(function* () {
+        const peers: Array<WebSocket> = []
+        const { url } = yield* webSockets((ws) => {
+          ws.pause()
+          peers.push(ws)
+        })
+        const told: Array<readonly [what: string, at: number, waiting: number]> = []
+        const tell = (what: string) => told.push([what, performance.now(), wire.bufferedAmount()])
+        const wire: Wire.Wire = yield* WebSocketClient.connect({ url }, () => ({
+          ...ignored,
+          onCongested: () => tell("congested"),
+          onDrained: () => tell("drained")
+        }))
+        wire.send("nothing waits")
+        const message = "x".repeat(64 * 1024)
+        while (wire.bufferedAmount() === 0) wire.send(message)
+        const began = performance.now()
+        const least = wire.bufferedAmount()
+        yield* until(() => told.length === 1)
+        const [[what = "", at = 0] = []] = told
+        assert.strictEqual(what, "congested")
+        assert.isAbove(at - began, Wire.CONGESTED)
+        assert.isBelow(at - began, Wire.CONGESTED + 1_000)
+        // What is sent meanwhile is late as well, and told of no second time.
+        wire.send(message)
+        assert.isAbove(wire.bufferedAmount(), least)
+        peers[0]?.resume()
+        yield* until(() => told.length === 2)
+        assert.deepStrictEqual(told[1]?.[0], "drained")
+        assert.strictEqual(wire.bufferedAmount(), 0)
+        wire.send("nothing waits again")
+        assert.lengthOf(told, 2)
+      }),
+    20_000
+  )
+
   it.scopedLive("pings on silence, and lives while answers come", () =>
     Effect.gen(function* () {
       let pings = 0

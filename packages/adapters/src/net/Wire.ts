@@ -8,7 +8,9 @@
  * 3. No exception leaves a callback: one that throws is reported once and its socket closed with 1011.
  * 4. `send` after the end does nothing and says so; nothing here ever throws.
  * 5. A peer that vanished without a word is noticed: silence is answered by a ping, a ping without any answer by the end.
- * 6. A peer that does not read costs `MAX_BUFFERED` and then its connection: `onClose` says so.
+ * 6. Of a peer that does not read it is told how late it is: `onCongested` once something of ours has waited for
+ *    `CONGESTED`, `onDrained` once nothing has waited for long. While nothing waits this costs a look at a number.
+ * 7. A peer that does not read costs `MAX_BUFFERED` and then its connection: `onClose` says so.
  */
 import { Buffer } from "node:buffer"
 import type { WebSocket } from "ws"
@@ -34,6 +36,10 @@ export type Handlers = {
    * protocol or a message over the limit the code is the one we closed with (1002, 1007, 1008, 1009).
    */
   readonly onClose: (code: number, reason: string) => void
+  /** The oldest byte of ours that the kernel has not taken is older than `CONGESTED`. */
+  readonly onCongested?: () => void
+  /** After that: none is older than `DRAINED` any more. */
+  readonly onDrained?: () => void
 } & (
   | {
       /** One message. A binary one, which neither Twilio's nor OpenAI's protocol has, comes as `("", true)`. */
@@ -67,6 +73,16 @@ export const CLOSE_TIMEOUT = 2_000
  */
 export const MAX_BUFFERED = 4 * 1024 * 1024
 
+/** Age of the oldest byte that waits, ms: by then what we say comes noticeably late. */
+export const CONGESTED = 500
+/** Well below it, or a peer that is just too slow would be told of all the time. */
+export const DRAINED = 100
+/** How often it is looked at while something waits; sends look as well. */
+const LOOK = 100
+/** Bytes that were given within so many ms count as equally old; there are as many entries as tell `CONGESTED`, and more. */
+const GRAIN = 50
+const MAX_WAITING = 64
+
 /** RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two. */
 const MAX_REASON_BYTES = 123
 
@@ -77,6 +93,7 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
   let pinged = false
   let keepalive: NodeJS.Timeout | undefined
   let failure: Failure | undefined
+  let queue: Queue | undefined
 
   const isStuck = (): boolean => {
     if (ws.bufferedAmount <= MAX_BUFFERED) return false
@@ -88,7 +105,10 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
   const wire: Wire = {
     send: (message) => {
       if (ws.readyState !== ws.OPEN || isStuck()) return false
+      const before = ws.bufferedAmount
       ws.send(message, AS_TEXT)
+      const after = ws.bufferedAmount
+      if (after > 0) queue?.gave(after - before, after)
       return true
     },
     bufferedAmount: () => ws.bufferedAmount,
@@ -126,7 +146,21 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
     handlers = { onText: ignore, onClose: ignore }
     defect(cause)
   }
-  const onClose = handlers.onClose
+  const { onClose, onCongested, onDrained } = handlers
+  const tell = (listener: () => void) => {
+    try {
+      listener()
+    } catch (cause) {
+      defect(cause)
+    }
+  }
+  if (onCongested !== undefined && onDrained !== undefined) {
+    queue = watch(
+      () => ws.bufferedAmount,
+      () => tell(onCongested),
+      () => tell(onDrained)
+    )
+  }
   let deliver: (data: Buffer, binary: boolean) => void
   if ("onBytes" in handlers) {
     deliver = handlers.onBytes
@@ -147,6 +181,8 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
   })
   ws.once("close", (code, reason) => {
     clearInterval(keepalive)
+    queue?.stop()
+    queue = undefined
     try {
       onClose(breachCode(failure) ?? code, reason.length > 0 ? reason.toString("utf8") : (failure?.message ?? ""))
     } catch (cause) {
@@ -169,6 +205,54 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
     }, pingIdle)
   }
   return wire
+}
+
+/** How old the oldest byte is that waits. */
+interface Queue {
+  /** `bytes` more have to wait, `waiting` in all. */
+  readonly gave: (bytes: number, waiting: number) => void
+  readonly stop: () => void
+}
+
+const watch = (waitingNow: () => number, onCongested: () => void, onDrained: () => void): Queue => {
+  /** The places in all bytes that had to wait up to which they were given by `at`, the oldest first. */
+  let marks: Array<{ readonly at: number; end: number }> = []
+  let given = 0
+  let isCongested = false
+  let timer: NodeJS.Timeout | undefined
+
+  const look = (waiting: number): void => {
+    const taken = given - waiting
+    let gone = 0
+    while (gone < marks.length && (marks[gone]?.end ?? 0) <= taken) gone++
+    if (gone > 0) marks = marks.slice(gone)
+    const oldest = marks[0]
+    const age = oldest === undefined ? 0 : performance.now() - oldest.at
+    if (oldest === undefined) {
+      clearInterval(timer)
+      timer = undefined
+    }
+    if (!isCongested && age > CONGESTED) {
+      isCongested = true
+      onCongested()
+    } else if (isCongested && age < DRAINED) {
+      isCongested = false
+      onDrained()
+    }
+  }
+
+  return {
+    gave: (bytes, waiting) => {
+      const at = performance.now()
+      const last = marks.at(-1)
+      given += bytes
+      if (last !== undefined && (at - last.at < GRAIN || marks.length === MAX_WAITING)) last.end = given
+      else marks.push({ at, end: given })
+      timer ??= setInterval(() => look(waitingNow()), LOOK)
+      look(waiting)
+    },
+    stop: () => clearInterval(timer)
+  }
 }
 
 type Failure = Error & { readonly code?: string }

@@ -64,6 +64,8 @@ const open = Effect.fnUntraced(function* (options: Options, { driver, model, ses
             ? { _tag: "ModelMisbehaved", at: driver.now(), session, what: "binary frame" }
             : OpenAI.decode(text, driver.now(), session)
         ),
+      onCongested: () => driver.dispatch({ _tag: "ModelCongested", at: driver.now(), session }),
+      onDrained: () => driver.dispatch({ _tag: "ModelDrained", at: driver.now(), session }),
       onClose: (code, reason) => driver.dispatch({ _tag: "ModelClosed", at: driver.now(), session, code, reason })
     }
   }
