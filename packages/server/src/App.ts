@@ -1,9 +1,8 @@
 /**
  * The server, composed once, top to bottom: one port, the calls behind it, the routes in front of them.
  *
- * Layers are released in the reverse order, so the top one is what happens first when the server stops: no call is
- * admitted any more (a webhook gets a spoken refusal), live calls are asked to end and waited for in bounds, then the
- * routes, the calls and the port go, and no socket is left.
+ * Layers are released in the reverse order, so the top one is what happens first when the server stops: the server drains
+ * (Drain.ts) while everything below still works, then the routes, the calls and the port go, and no socket is left.
  */
 
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -18,7 +17,9 @@ import {
   Calls,
   CallTraces,
   CarrierSocket,
+  EdgeLimits,
   type Errors,
+  type Guesses,
   HttpListener,
   Metrics,
   ModelSocket,
@@ -30,9 +31,9 @@ import {
 } from "@offhook/adapters"
 import type { Agent } from "@offhook/core"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Drain from "./Drain.ts"
 import * as Api from "./http/Api.ts"
 import * as Problems from "./http/Problems.ts"
 import * as Webhook from "./http/Webhook.ts"
@@ -46,12 +47,11 @@ export interface Options {
   readonly rest: TwilioRest.Options | null
   /** The model is simulated: nobody but this machine is answered. */
   readonly simulated: boolean
+  /** Instead of the usual limits of wrong API tokens. */
+  readonly guesses?: Guesses.Limits
   /** What the API tells of the configuration. */
   readonly configuration: ReadonlyArray<AppConfig.Effective>
 }
-
-/** For live calls, when the server stops: under the 10 s after which `docker stop` kills. */
-const DRAIN_TIMEOUT = Duration.seconds(5)
 
 export const layer = (
   options: Options
@@ -60,7 +60,8 @@ export const layer = (
   Errors.ListenFailed | Problem.StartupProblems,
   FileSystem.FileSystem | Path.Path
 > => {
-  const { busyLine, greetingLine, host, openai, port, publicUrl, recordings, tailLine, twilio } = options.settings
+  const { busyLine, drain, greetingLine, host, openai, port, publicUrl, recordings, tailLine, twilio } =
+    options.settings
 
   const sink =
     recordings === null
@@ -88,6 +89,7 @@ export const layer = (
     callers: Callers.make(options.settings.callers),
     simulated: options.simulated,
     ...(busyLine === null ? {} : { busyLine }),
+    ...(drain.url === null ? {} : { drainUrl: drain.url }),
     ...(greetingLine === null ? {} : { greetingLine }),
     ...(tailLine === null ? {} : { tailLine })
   })
@@ -96,7 +98,8 @@ export const layer = (
     version,
     model: options.agent.model,
     signatures: Accounts.areConfigured(twilio) ? "checked" : "not checked",
-    limits: { maxCalls: options.settings.maxCalls, ...HttpListener.limits },
+    limits: EdgeLimits.inForce({ ...options.settings, agent: options.agent }),
+    ...(options.guesses === undefined ? {} : { guesses: options.guesses }),
     configuration: options.configuration
   })
   const problems = Problems.layer([...Api.routes, ...Webhook.routes])
@@ -106,7 +109,7 @@ export const layer = (
   })
   const media = CarrierSocket.layer({ accounts: twilio, publicUrl: publicUrl ?? "" })
 
-  return drain.pipe(
+  return Drain.layer(drain).pipe(
     Layer.provideMerge(Layer.mergeAll(http, media)),
     Layer.provideMerge(calls),
     Layer.provideMerge(HttpListener.layer({ host, port })),
@@ -128,19 +131,9 @@ const tracesOf = ({ traces }: AppConfig.Settings): Layer.Layer<never> =>
     : Layer.provide(CallTraces.CallTraces.layer({ ...traces, serviceVersion: version }), NodeHttpClient.layer)
 
 /** What the settings say of Twilio's REST API; null where they are not enough. */
-export const restOf = ({ twilio: { accountSid, apiUrl, tokens } }: AppConfig.Settings): TwilioRest.Options | null => {
+export const restOf = ({
+  twilio: { accountSid, apiUrl, subaccounts, tokens }
+}: AppConfig.Settings): TwilioRest.Options | null => {
   const [authToken] = tokens
-  return accountSid === null || authToken === undefined ? null : { accountSid, authToken, apiUrl }
+  return accountSid === null || authToken === undefined ? null : { accountSid, authToken, apiUrl, subaccounts }
 }
-
-/** A finalizer cannot be interrupted, so the wait inside must be made interruptible or its timeout would never fire. */
-const drain = Layer.scopedDiscard(
-  Effect.flatMap(Calls.Calls, (calls) =>
-    Effect.addFinalizer(() =>
-      Effect.andThen(
-        calls.close,
-        calls.endAll("shutdown").pipe(Effect.interruptible, Effect.timeout(DRAIN_TIMEOUT), Effect.ignore)
-      )
-    )
-  )
-)

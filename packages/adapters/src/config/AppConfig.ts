@@ -63,7 +63,15 @@ export interface Settings {
   /** Where traces of calls go; null: nowhere. */
   readonly traces: Omit<CallTraces.Options, "serviceVersion"> | null
   readonly busyLine: string | null
+  /** How long live calls may go on when the server stops, and where new ones are sent; null: they hear an apology. */
+  readonly drain: { readonly seconds: number; readonly url: string | null }
 }
+
+/**
+ * With the polite end of the calls that are left under the 30 s after which Kubernetes kills. `docker stop` kills after
+ * 10 s unless it is told otherwise, and systemd after 90 s.
+ */
+export const DRAIN_SECONDS = 20
 
 export class AppConfig extends Context.Tag("@offhook/adapters/config/AppConfig")<AppConfig, Settings>() {
   static readonly layer: Layer.Layer<AppConfig, StartupProblems> = Layer.effect(
@@ -168,6 +176,17 @@ export const fields = [
     name: "OFFHOOK_CALLS_PER_MINUTE",
     default: String(Callers.defaults.perMinute),
     meaning: "calls of all callers in a minute; the next one hears the busy line. 0: no limit"
+  },
+  {
+    name: "OFFHOOK_DRAIN_SECONDS",
+    default: String(DRAIN_SECONDS),
+    meaning:
+      "how long live calls may go on when the server stops; the platform must wait 10 s longer (docs/OPERATIONS.md)"
+  },
+  {
+    name: "OFFHOOK_DRAIN_URL",
+    default: null,
+    meaning: "webhook that new calls are sent to meanwhile; without it they hear an apology"
   },
   { name: "OFFHOOK_RECORDINGS", default: "recordings", meaning: "directory of the recordings; `off` records nothing" },
   { name: "OFFHOOK_RECORD_AUDIO", default: "false", meaning: "keep the audio of both sides" },
@@ -489,6 +508,10 @@ const parse = (
               serviceName: or("OTEL_SERVICE_NAME")
             },
       busyLine: text("OFFHOOK_BUSY_LINE"),
+      drain: {
+        seconds: whole("OFFHOOK_DRAIN_SECONDS", 0, 86_400, `set OFFHOOK_DRAIN_SECONDS=${DRAIN_SECONDS}`),
+        url: url("OFFHOOK_DRAIN_URL", text("OFFHOOK_DRAIN_URL"), "https", "https://other.example.com/incoming-call")
+      },
       maxCalls: whole("OFFHOOK_MAX_CALLS", 1, 100_000, `set OFFHOOK_MAX_CALLS=${MAX_CALLS}`),
       callers: {
         allow: callers("OFFHOOK_ALLOW_CALLERS"),

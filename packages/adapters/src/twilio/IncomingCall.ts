@@ -32,6 +32,8 @@ export interface Options {
   readonly greetingLine?: string
   /** Spoken by Twilio when our socket is gone; its words must fit a polite end and a crash. */
   readonly tailLine?: string
+  /** Where Twilio sends new calls while the server drains; without it they hear an apology. */
+  readonly drainUrl?: string
   /** Spoken by Twilio where as many calls are live as may be. */
   readonly busyLine?: string
 }
@@ -72,7 +74,10 @@ export const answer = Effect.fnUntraced(function* (
 
   const parties = { from: masked(call.from), to: masked(call.to) }
   yield* Effect.annotateLogs(Effect.logDebug("incoming call"), { callSid, ...parties })
-  const unwelcome = calls.isLive(callSid) ? null : yield* callers.judge(call.from)
+  const isRepeated = calls.isLive(callSid)
+  // Who is sent elsewhere may come back, and has called once.
+  if (!isRepeated && !(yield* calls.isOpen)) return yield* notTaken(options, "call_closed", callSid)
+  const unwelcome = isRepeated ? null : yield* callers.judge(call.from)
   if (unwelcome !== null) return yield* notTaken(options, unwelcome, callSid)
   const admission = yield* calls.admit(call, parties)
   if (admission._tag === "Refused") return yield* notTaken(options, admission.reason, callSid)
@@ -150,7 +155,11 @@ const notTaken = (options: Options, reason: Refusal.Reason, callSid: string): Ef
         ? Twilio.TwiML.reject("rejected")
         : reason === "call_caller_rate"
           ? Twilio.TwiML.reject("busy")
-          : Twilio.TwiML.say({ text: reason === "call_closed" ? CLOSED_LINE : (options.busyLine ?? BUSY_LINE) })
+          : reason !== "call_closed"
+            ? Twilio.TwiML.say({ text: options.busyLine ?? BUSY_LINE })
+            : options.drainUrl === undefined
+              ? Twilio.TwiML.say({ text: CLOSED_LINE })
+              : Twilio.TwiML.redirect(options.drainUrl)
     )
   )
 

@@ -6,7 +6,16 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert } from "@effect/vitest"
-import { type AppConfig, Calls, type Errors, HttpListener, IncomingCall, type Problem, Tools } from "@offhook/adapters"
+import {
+  type AppConfig,
+  Calls,
+  type Errors,
+  type Guesses,
+  HttpListener,
+  IncomingCall,
+  type Problem,
+  Tools
+} from "@offhook/adapters"
 import { Agent, type Command, Recording, Replay, type Summary } from "@offhook/core"
 import { type Brain, CarrierClient, CarrierRest, ModelServer, Speech, SpeechFiles } from "@offhook/simulator"
 import type * as Cause from "effect/Cause"
@@ -31,6 +40,7 @@ export interface Options {
   readonly model?: Partial<ModelServer.Options>
   /** Instead of the tokens below. */
   readonly api?: Partial<AppConfig.Settings["api"]>
+  readonly guesses?: Guesses.Limits
   readonly traces?: AppConfig.Settings["traces"]
   /** Of what `logs` keeps. */
   readonly logLevel?: LogLevel.LogLevel
@@ -104,6 +114,7 @@ export const make = Effect.fnUntraced(function* (
     logLevel: options.logLevel ?? LogLevel.Info,
     traces: options.traces ?? null,
     busyLine: null,
+    drain: { seconds: 0, url: null },
     maxCalls: 100,
     callers: { allow: [], deny: [], callerPerMinute: 0, callerPerHour: 0, perMinute: 0 }
   }
@@ -114,6 +125,7 @@ export const make = Effect.fnUntraced(function* (
     tools: Tools.Tools.layer(options.tools ?? {}),
     rest: { accountSid, authToken: Redacted.make(authToken ?? "any"), apiUrl: rest.url },
     simulated: false,
+    ...(options.guesses === undefined ? {} : { guesses: options.guesses }),
     configuration: [{ name: "OPENAI_API_KEY", value: "(set)", isDefault: false }]
   }).pipe(
     Layer.provide(
