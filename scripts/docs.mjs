@@ -20,6 +20,7 @@ import { build, install, root, sequence } from "./workspace.mjs"
  * @property {ReadonlyArray<{ readonly name: string }>} deadlines Deadlines.table
  * @property {Readonly<Record<string, number>>} limits Limits
  * @property {ReadonlyArray<EdgeLimit>} edgeLimits EdgeLimits.table
+ * @property {ReadonlyArray<{ readonly name: string, readonly asks: string }>} checks Doctor.checks
  * @property {Readonly<Record<string, { readonly code: number, readonly level: string, readonly sentence: string }>>} refusals Refusal.reasons
  * @property {Readonly<Record<string, { readonly type: string, readonly help: string, readonly labels: ReadonlyArray<string> }>>} metrics Metrics.table
  * @property {Readonly<Record<string, { readonly sentence: string, readonly tolerance: string | null, readonly isSafety: boolean }>>} invariants Invariants.rules
@@ -68,6 +69,11 @@ const made = (name, sources) => {
       return endpoints(JSON.parse(sources.read("docs/openapi.json")))
     case "limits":
       return edgeLimits(sources.edgeLimits)
+    case "checks":
+      return table(
+        ["check", "what is looked at"],
+        sources.checks.map(({ asks, name }) => [name, asks])
+      )
     case "refusals":
       return refusals(sources.refusals)
     case "metrics":
@@ -333,6 +339,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     deadlines: (await built("core/dist/call/Deadlines.js")).table,
     limits: await built("core/dist/Limits.js"),
     edgeLimits: EdgeLimits.table,
+    checks: (await built("server/dist/doctor/Doctor.js")).checks,
     refusals: Refusal.reasons,
     metrics: Metrics.table,
     invariants: (await built("simulator/dist/index.js")).Invariants.rules,

@@ -8,6 +8,7 @@ import { AgentFile, AppConfig, EdgeLimits, Metrics, Refusal } from "@offhook/ada
 import { Invariants } from "@offhook/simulator"
 import * as Deadlines from "../../core/src/call/Deadlines.ts"
 import * as Limits from "../../core/src/Limits.ts"
+import * as Doctor from "../src/doctor/Doctor.ts"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), "utf8")
@@ -46,6 +47,7 @@ describe("what is made from the code", () => {
       deadlines: Deadlines.table,
       limits: Limits,
       edgeLimits: EdgeLimits.table,
+      checks: Doctor.checks,
       refusals: Refusal.reasons,
       metrics: Metrics.table,
       invariants: Invariants.rules,

@@ -12,7 +12,8 @@ export const check: Check = {
   look: (the) => {
     const { port } = the.settings
     if (port === 0) return Effect.succeed(ok("a free one is taken at each start (PORT=0)"))
-    return Effect.all([Http.ask(`${here(the)}/`), Http.ask(`${here(the)}/ready`)]).pipe(
+    const asked = [Http.ask(`${here(the)}/`), Http.ask(`${here(the)}/ready`)] as const
+    return Effect.all(asked, { concurrency: 2 }).pipe(
       Effect.map(([live, ready]) => {
         if (statusOf(live) !== "ok") return stranger(port)
         const problem = Http.problemOf(ready.contentType, ready.body)

@@ -29,7 +29,7 @@ export const check: Check = {
               "let OFFHOOK_ALLOW_CALLERS or OFFHOOK_DENY_CALLERS of the server take who calls; or it was examined too often: wait a minute"
             )
           : toDo(
-              "the test call was not taken: a sentence is spoken instead",
+              "the test call was not taken: it is told so, or sent elsewhere",
               "the server is stopping, or full (OFFHOOK_MAX_CALLS, OFFHOOK_CALLS_PER_MINUTE): its log has the reason"
             )
       }
