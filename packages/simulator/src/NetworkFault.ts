@@ -24,6 +24,8 @@ export type NetworkFault =
       readonly when: Moment
       readonly inFlight: "delivered" | "lost"
     }
+  /** The way to a peer is blocked: what the host sends waits in its socket, and is late by as much. */
+  | { readonly _tag: "Congested"; readonly peer: Peer; readonly atMs: number; readonly ms: number }
   /** The connection to the model is made `afterMs` later, or fails by then. */
   | { readonly _tag: "ConnectSlow"; readonly index?: number; readonly afterMs: number }
   | {

@@ -20,6 +20,7 @@ import type { NetworkFault, Peer } from "./NetworkFault.ts"
 import * as Random from "./Random.ts"
 import * as SimCarrier from "./SimCarrier.ts"
 import * as SimModel from "./SimModel.ts"
+import * as Congestion from "./world/Congestion.ts"
 import * as Schedule from "./world/Schedule.ts"
 import * as Sockets from "./world/Sockets.ts"
 
@@ -123,13 +124,20 @@ export const make = (options: Options): World => {
     carrier: line("from carrier", lines.fromCarrier ?? carrierLine),
     model: line("from model", lines.fromModel ?? modelLine)
   }
-  const to: Record<Peer, Line.Line> = {
-    carrier: line("to carrier", lines.toCarrier ?? carrierLine),
-    model: line("to model", lines.toModel ?? modelLine)
-  }
   const { clockMs = 1, ends = [], timersLateMs = 0 } = options.host ?? {}
   const lateness = random.split("timers")
   const faults = options.network ?? []
+  const congestions: Record<Peer, Congestion.Congestion> = {
+    carrier: Congestion.of(faults, "carrier"),
+    model: Congestion.of(faults, "model")
+  }
+  const outbound = (peer: Peer, line: Line.Line): Line.Line => ({
+    arrival: (sentAt) => line.arrival(congestions[peer].leaves(sentAt))
+  })
+  const to: Record<Peer, Line.Line> = {
+    carrier: outbound("carrier", line("to carrier", lines.toCarrier ?? carrierLine)),
+    model: outbound("model", line("to model", lines.toModel ?? modelLine))
+  }
   const config: Agent.Config = { agent: options.agent, prices: Prices.table }
   const carrier = SimCarrier.make({
     ...options.carrier,
@@ -161,6 +169,12 @@ export const make = (options: Options): World => {
     to,
     faults,
     now: () => time,
+    onSend: (socket) => {
+      const noticed = congestions[socket.peer].noticed(time)
+      if (noticed === null) return
+      later(noticed.from, () => congested(socket, true))
+      later(noticed.to, () => congested(socket, false))
+    },
     tellPeer: ({ peer, index }, code) => {
       if (peer === "model") modelInput(index, { _tag: "Closed", at: time })
       else carrierInput({ _tag: "SocketClosed", at: time, stream: index, code, reason: "" })
@@ -170,6 +184,12 @@ export const make = (options: Options): World => {
       else step({ _tag: "ModelClosed", at: stamp(), session: index, code, reason: "" })
     }
   })
+
+  const congested = ({ index, peer, status }: Sockets.Socket, is: boolean): void => {
+    if (status !== "open") return
+    if (peer === "carrier") step({ _tag: is ? "CarrierCongested" : "CarrierDrained", at: stamp(), stream: index })
+    else step({ _tag: is ? "ModelCongested" : "ModelDrained", at: stamp(), session: index })
+  }
 
   /** The host's clock: whole ms of the call, never going back. */
   const stamp = (): number => {

@@ -119,6 +119,7 @@ export const anew = (audio: CallerAudio): CallerAudio => ({
 
 /** A model listens: what was kept is forwarded in order. */
 export const flush = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
+  if (audio.waiting.length === 0) return audio
   let next: CallerAudio = { ...audio, waiting: [], waitingBytes: 0 }
   for (const piece of audio.waiting) next = append(next, piece.payload, piece.bytes, piece.carrier, session, out)
   return { ...next, backlogFrom: audio.appended, backlogEnd: next.appended }

@@ -8,7 +8,8 @@
  * Invariants
  * 1. Nothing is lost but what those bounds leave no room for, and that is noted, with its length, when the peer reads
  *    again, or at the end; the summary has the sum.
- * 2. A peer that does not read for `Limits.congestedMs` is given up.
+ * 2. What was asked of the model is not overdue before it could be read.
+ * 3. A peer that does not read for `Limits.congestedMs` is given up.
  */
 
 import type { Summary } from "../Command.ts"
@@ -54,6 +55,7 @@ export const ofModel = (call: Draft): void => {
 export const modelDrained = (call: Draft): void => {
   if (call.model.congestion === null) return
   modelGone(call)
+  if (call.slot._tag !== "Idle") call.slot = { ...call.slot, due: Math.max(call.slot.due, call.at + Limits.requestMs) }
   if (call.model.status !== "ready") return
   call.caller = CallerAudio.flush(call.caller, call.model.session, call.out)
 }

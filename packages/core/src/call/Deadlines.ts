@@ -55,7 +55,11 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
       call.caller = CallerAudio.fillSpeechGap(call.caller, Congestion.listener(call), call.out)
     }
   },
-  { name: "response", due: (state) => (state.slot._tag === "Idle" ? null : state.slot.due), fire: Responses.overdue },
+  {
+    name: "response",
+    due: ({ model, slot }) => (slot._tag === "Idle" || model.congestion !== null ? null : slot.due),
+    fire: Responses.overdue
+  },
   {
     name: "retry",
     due: ({ at, lost, wanted }) => {

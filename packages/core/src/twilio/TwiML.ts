@@ -61,7 +61,10 @@ export const reject = (reason: "busy" | "rejected"): string => response(`<Reject
  * where the URL leads back here the carrier asks once a second and not as fast as it can.
  */
 export const redirect = (url: string): string =>
-  response(`<Pause${attributes({ length: "1" })}/>`, `<Redirect${attributes({ method: "POST" })}>${escaped(url)}</Redirect>`)
+  response(
+    `<Pause${attributes({ length: "1" })}/>`,
+    `<Redirect${attributes({ method: "POST" })}>${escaped(url)}</Redirect>`
+  )
 
 export const defaultTail: Say = { text: "This call ends here. Thank you for calling. Goodbye." }
 

@@ -84,7 +84,7 @@ export const rules = {
   ),
   "caller heard once": rule(
     "Every byte of the caller reaches the model once, in order, with silence only where the carrier left frames out.",
-    "what is more than the last 10 s before the model is ready, and that is noted"
+    "what is more than the last 10 s before the model is ready, or while it does not read, and that is noted"
   ),
   "one response": rule("No response is asked for while one is asked for or active."),
   "no refusal": rule(

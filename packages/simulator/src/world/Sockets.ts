@@ -54,6 +54,8 @@ export interface Options {
   readonly to: Readonly<Record<Peer, Line.Line>>
   readonly faults: ReadonlyArray<NetworkFault>
   readonly now: () => number
+  /** Something is about to be sent to the peer. */
+  readonly onSend: (socket: Socket) => void
   /** A side learns that the socket is closed. */
   readonly tellPeer: (socket: Socket, code: number) => void
   readonly tellHost: (socket: Socket, code: number) => void
@@ -80,7 +82,7 @@ export interface Sockets {
   readonly letGo: () => void
 }
 
-export const make = ({ schedule, from, to, faults, now, tellPeer, tellHost }: Options): Sockets => {
+export const make = ({ schedule, from, to, faults, now, onSend, tellPeer, tellHost }: Options): Sockets => {
   const sockets: Record<Peer, Array<Socket>> = { carrier: [], model: [] }
   const closings: Array<Closing> = []
   const losses = faults.filter((fault) => fault._tag === "SocketLost")
@@ -136,6 +138,7 @@ export const make = ({ schedule, from, to, faults, now, tellPeer, tellHost }: Op
     },
     send: (socket, arrive) => {
       if (socket === undefined || socket.isLost) return
+      onSend(socket)
       schedule.add(to[socket.peer].arrival(now()), socket.outbound, arrive)
     },
     receive: (socket, sentAt, arrive) => {

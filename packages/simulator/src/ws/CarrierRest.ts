@@ -35,7 +35,12 @@ export interface Options {
   readonly numbers?: ReadonlyArray<PhoneNumber>
 }
 
-export const start = async ({ port = 0, host = "127.0.0.1", authToken, numbers = [] }: Options = {}): Promise<CarrierRest> => {
+export const start = async ({
+  port = 0,
+  host = "127.0.0.1",
+  authToken,
+  numbers = []
+}: Options = {}): Promise<CarrierRest> => {
   const calls = new Map<string, (update: Update) => void>()
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {

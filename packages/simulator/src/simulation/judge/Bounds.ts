@@ -4,6 +4,7 @@
  */
 
 import type * as Line from "../../Line.ts"
+import type { Peer } from "../../NetworkFault.ts"
 import type * as Plan from "../Plan.ts"
 
 /** One direction of a network path: no message takes less, none takes longer. */
@@ -69,9 +70,9 @@ export const frame = 20
 
 export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds => {
   const fromCarrier = path(network.fromCarrier)
-  const toCarrier = path(network.toCarrier)
+  const toCarrier = congested(path(network.toCarrier), faults, "carrier")
   const fromModel = path(network.fromModel)
-  const toModel = path(network.toModel)
+  const toModel = congested(path(network.toModel), faults, "model")
   const timers = host.timersLateMs ?? 0
   return {
     fromCarrier,
@@ -99,6 +100,15 @@ export const of = ({ agent, carrier, faults, host, network }: Plan.Plan): Bounds
       (agent.pauseToDecide ? decide : 0)
   }
 }
+
+/** What is sent while the way is blocked leaves at the end of that. */
+const congested = (path: Path, { network }: Plan.Plan["faults"], peer: Peer): Path => ({
+  ...path,
+  most: network.reduce(
+    (most, fault) => (fault._tag === "Congested" && fault.peer === peer ? most + fault.ms : most),
+    path.most
+  )
+})
 
 const path = ({ delay, jitter, stalls = [] }: Line.Network): Path => ({
   least: delay,

@@ -43,6 +43,8 @@ export const make = (on: Case): Rule => {
   let places: ReadonlyArray<number> = [0]
   let expected: number | null = null
   let overflowed = false
+  /** Since when frames wait as the model does not read; Infinity: they do not. */
+  let heldFrom = Number.POSITIVE_INFINITY
   let matched = 0
   /** When the frame before came. */
   let lastAt = 0
@@ -113,6 +115,8 @@ export const make = (on: Case): Rule => {
     event: (event, at) => {
       if (event._tag === "CarrierAudio") came(event, at)
       else if (event._tag === "ModelSessionUpdated") checkWaiting()
+      else if (event._tag === "ModelCongested") heldFrom = at
+      else if (event._tag === "ModelDrained") heldFrom = Number.POSITIVE_INFINITY
     },
     command: (command) => {
       if (command._tag === "Note" && command.note.what === "audio overflow") overflowed = true
@@ -130,7 +134,7 @@ export const make = (on: Case): Rule => {
       const received = world.models.at(-1)?.received.length() ?? 0
       const end = places.at(-1) ?? 0
       const rest = received - end
-      const due = peers.deafAt(peers.sessions.length - 1, bounds.toModel.most)
+      const due = Math.min(heldFrom, peers.deafAt(peers.sessions.length - 1, bounds.toModel.most))
       if (frame !== undefined && Math.max(frame.at, session.readyAt) < due) {
         found(
           "caller heard once",

@@ -60,8 +60,10 @@ export interface Tracker extends Peers, Rule {
 
 export const make = ({ detection }: Agent.Agent): Tracker => {
   const padding = detection.type === "server_vad" ? detection.prefixPaddingMs : defaultPaddingMs
-  /** Bytes of the caller that the model was told late, and whether they are being told. */
+  /** Bytes of the caller that the model was told late, when, and whether they are being told. */
+  let backlogFrom = 0
   let backlogEnd = 0
+  let flushedAt = 0
   let isFlushing = false
   const sessions: Array<Session> = []
   const streams: Array<Stream> = []
@@ -131,9 +133,9 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
     isDue: () => isDue,
     placeOf,
     backlogged: (event) => {
-      const session = sessions[event.session]
       const place = placeOf(event) * 8
-      return session === undefined || place >= backlogEnd ? null : session.readyAt - (backlogEnd - place) / 8
+      const isBacklog = sessions[event.session] !== undefined && place >= backlogFrom && place < backlogEnd
+      return isBacklog ? flushedAt - (backlogEnd - place) / 8 : null
     },
     deafAt: (index, most) => {
       let at = sessions[index]?.endedAt ?? Number.POSITIVE_INFINITY
@@ -152,7 +154,7 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
     },
 
     event: (event: Event, at) => {
-      isFlushing = event._tag === "ModelSessionUpdated"
+      isFlushing = event._tag === "ModelSessionUpdated" || event._tag === "ModelDrained"
       endsStream = null
       endsSession = null
       switch (event._tag) {
@@ -241,7 +243,11 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
           return
         case "ForwardAudio":
         case "ForwardSilence":
-          if (isFlushing) backlogEnd = command.from + command.bytes
+          if (isFlushing) {
+            if (flushedAt !== at) backlogFrom = command.from
+            flushedAt = at
+            backlogEnd = command.from + command.bytes
+          }
           return toModel(command, at)
         default:
           return toModel(command, at)

@@ -65,6 +65,7 @@ export const make = (on: Case): Rule => {
   return {
     event: (event, at) => {
       if (event._tag === "CarrierAudio") arrivedAt = at
+      else if (event._tag === "ModelDrained") arrivedAt = Number.NEGATIVE_INFINITY
       else if (event._tag === "ModelSpeechStarted") onset = cameAt(event)
       else if (event._tag === "CarrierMarked" && event.name === clear?.probe) clear.isEchoed = true
     },

@@ -52,7 +52,7 @@ export const trouble = (random: Random.Random, plan: Plan, lastsMs: number, isMi
       18,
       (): Plan => {
         if (grave && chance(random, 0.1)) return deadLeg(random, plan, lastsMs)
-        const fault = grave ? graveOfNetwork(random, lastsMs) : mildOfNetwork(random)
+        const fault = grave ? graveOfNetwork(random, lastsMs) : mildOfNetwork(random, lastsMs)
         return { ...plan, faults: { ...faults, network: [...faults.network, fault] } }
       }
     ],
@@ -372,8 +372,17 @@ const graveOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
 
 // The network.
 
-const mildOfNetwork = (random: Random.Random): NetworkFault =>
+const mildOfNetwork = (random: Random.Random, lastsMs: number): NetworkFault =>
   weighted<() => NetworkFault>(random, [
+    [
+      3,
+      () => ({
+        _tag: "Congested",
+        peer: pick(random, ["carrier", "model"]),
+        atMs: random.integer(0, lastsMs),
+        ms: spread(random, 600, 6_000)
+      })
+    ],
     [3, () => ({ _tag: "ConnectSlow", afterMs: spread(random, 100, 8_000) })],
     [
       3,
