@@ -51,6 +51,7 @@ export const reasons = {
   call_limit: wrong(200, "as many calls are live as may be"),
 
   api_unauthorized: wrong(401, "the API token is missing or wrong"),
+  api_guesses: wrong(429, "too many wrong API tokens have come"),
   api_forbidden: wrong(403, "the API token may read, and nothing else"),
 
   upgrade_path: wrong(404, "no WebSocket here"),

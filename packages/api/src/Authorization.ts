@@ -8,7 +8,7 @@ import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
-import { Forbidden, Unauthorized } from "./Problem.ts"
+import { Forbidden, TooManyGuesses, Unauthorized } from "./Problem.ts"
 
 const bearer = HttpApiSecurity.bearer.pipe(
   HttpApiSecurity.annotate(
@@ -19,12 +19,12 @@ const bearer = HttpApiSecurity.bearer.pipe(
 
 /** Either token. */
 export class Reader extends HttpApiMiddleware.Tag<Reader>()("@offhook/api/Reader", {
-  failure: Unauthorized,
+  failure: Schema.Union(Unauthorized, TooManyGuesses),
   security: { bearer }
 }) {}
 
 /** The operator's token: 403 to the reader's. */
 export class Operator extends HttpApiMiddleware.Tag<Operator>()("@offhook/api/Operator", {
-  failure: Schema.Union(Unauthorized, Forbidden),
+  failure: Schema.Union(Unauthorized, Forbidden, TooManyGuesses),
   security: { bearer }
 }) {}

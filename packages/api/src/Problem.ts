@@ -54,6 +54,14 @@ export const Unauthorized = problem(
 
 export const Forbidden = problem("Forbidden", 403, "Forbidden", "forbidden", "The token may read, and nothing else")
 
+export const TooManyGuesses = problem(
+  "TooManyGuesses",
+  429,
+  "Too Many Requests",
+  "too-many-requests",
+  "Too many wrong tokens have come; wait a minute"
+)
+
 export const CallNotFound = problem("CallNotFound", 404, "Not Found", "call-not-found", "No live call has this CallSid")
 
 export const NotReady = problem(

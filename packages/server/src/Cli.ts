@@ -15,10 +15,10 @@ import type * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Accounts, AgentFile, HttpListener, IncomingCall, Problem, Tools } from "@offhook/adapters"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -76,11 +76,14 @@ const serving = Effect.gen(function* () {
   return yield* atLevel(settings.logLevel, Layer.launch(Layer.provide(Layer.effectDiscard(warned), app)))
 }).pipe(Effect.provide(logs("stdout")))
 
+/** Whether the command line says `--log-level`; what it says is in force already. */
+class LevelGiven extends Context.Reference<LevelGiven>()("@offhook/server/Cli/LevelGiven", {
+  defaultValue: () => false
+}) {}
+
 /** The least severe line that is logged, unless `--log-level` says otherwise. */
 const atLevel = <A, E, R>(level: LogLevel.LogLevel, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (given) =>
-    Logger.withMinimumLogLevel(effect, given === LogLevel.Info ? level : given)
-  )
+  Effect.flatMap(LevelGiven, (given) => (given ? effect : Logger.withMinimumLogLevel(effect, level)))
 
 /** The story is what a person reads; the log beside it tells only what went wrong. */
 const simulating = (mode: Exclude<Startup.Mode, { readonly _tag: "Real" }>, keep: boolean) =>
@@ -320,6 +323,10 @@ export const main = (argv: ReadonlyArray<string>) =>
     }),
     Effect.tapErrorCause((cause) =>
       Cause.isDie(cause) ? Effect.provide(Effect.logFatal("a fault of Offhook", cause), logs("stderr")) : Effect.void
+    ),
+    Effect.provideService(
+      LevelGiven,
+      argv.some((arg) => arg === "--log-level" || arg.startsWith("--log-level="))
     ),
     Effect.provide(NodeContext.layer)
   )

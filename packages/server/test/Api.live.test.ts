@@ -125,7 +125,7 @@ describe.concurrent("the API", () => {
       assert.isAtLeast(connections, 1)
       assert.isAtLeast(uptimeSeconds, 0)
       assert.isAtMost(Math.abs(Date.parse(startedAt) - Date.now()), 60_000)
-      assert.deepInclude(limits, { maxCalls: 100, maxBody: 65_536 })
+      assert.deepInclude(limits, { maxCalls: 100, maxBodyBytes: 65_536, messagesPerSecond: 100 })
 
       const { settings } = yield* client.server.configuration()
       assert.deepStrictEqual(settings, [{ name: "OPENAI_API_KEY", value: "(set)", isDefault: false }])
@@ -164,7 +164,7 @@ describe.concurrent("the API", () => {
 
   it.scopedLive("who has no token, a wrong one, or one that may only read", () =>
     Effect.gen(function* () {
-      const live = yield* make({ brain })
+      const live = yield* make({ brain, guesses: { perAddress: 1_000, overall: 1_000 } })
       yield* admitted(live.webhookUrl)
       const path = { callSid: CALL }
       for (const token of [null, "", "x", `${OPERATOR}x`, OPERATOR.slice(1), KEY]) {
@@ -201,6 +201,33 @@ describe.concurrent("the API", () => {
       assert.match(text, /^offhook_refusals_total\{reason="api_forbidden"\} 1$/m)
       assert.strictEqual(live.logs.filter((line) => line.includes("reason=api_unauthorized")).length, 40)
       for (const secret of [OPERATOR, READER, "Basic", "Bearer"]) assert.notInclude(live.logs.join("\n"), secret)
+    })
+  )
+
+  it.scopedLive("who guesses is soon answered no more, not even with a right token", () =>
+    Effect.gen(function* () {
+      const live = yield* make({ brain, guesses: { perAddress: 5, overall: 5 } })
+      const { server } = yield* clientOf(live.url, OPERATOR)
+      yield* server.information()
+      for (const path of ["/api/v1/calls", "/metrics", "/openapi.json", "/docs", "/nothing", "/api/v1/server"]) {
+        assert.strictEqual((yield* ask(live.url + path)).status, path === "/nothing" ? 404 : 401)
+        yield* ask(live.url + path, bearer("x".repeat(32)))
+      }
+      assert.deepInclude(yield* Effect.flip(server.information()), { status: 429, code: "too-many-requests" })
+      for (const [path, init] of [
+        ["/api/v1/calls", bearer(READER)],
+        [`/api/v1/calls/${CALL}/hang-up`, { method: "POST", ...bearer(OPERATOR) }],
+        ["/docs", basic(READER)],
+        ["/openapi.json", bearer("y".repeat(32))]
+      ] as const) {
+        const { headers, status, text } = yield* ask(live.url + path, init)
+        assert.deepStrictEqual([status, headers.get("retry-after")], [429, "60"])
+        assert.deepInclude(decode(JSON.parse(text)), { status: 429, code: "too-many-requests" })
+      }
+      assert.strictEqual((yield* ask(`${live.url}/docs`)).status, 401)
+      assert.strictEqual((yield* ask(live.url)).status, 200)
+      const told = (reason: string) => live.logs.filter((line) => line.includes(`reason=${reason}`)).length
+      assert.deepStrictEqual([told("api_unauthorized"), told("api_guesses")], [11, 5])
     })
   )
 

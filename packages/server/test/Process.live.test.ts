@@ -120,6 +120,7 @@ const served = async (args: ReadonlyArray<string> = [], env: Readonly<Record<str
   const server = offhook(["serve", ...args], {
     OPENAI_API_KEY: "sk-test",
     OPENAI_REALTIME_URL: url,
+    OFFHOOK_DRAIN_SECONDS: "0",
     PORT: String(port),
     ...env
   })
@@ -309,7 +310,13 @@ describe("signals", () => {
     const lines = server.output().trim().split("\n")
     const messages = lines.map((line) => (JSON.parse(line) as { message: string }).message)
     assert.match(messages.splice(1, 1)[0] ?? "", /^no Twilio token is configured: /)
-    assert.deepStrictEqual(messages, ["listening", "call started", "call ended"])
+    assert.deepStrictEqual(messages, [
+      "listening",
+      "call started",
+      "stopping: no new calls",
+      "the time to stop is up: calls are ended",
+      "call ended"
+    ])
     const ended = JSON.parse(lines.at(-1) ?? "") as { annotations: object; logLevel: string; timestamp: string }
     assert.hasAllKeys(ended.annotations, ["callSid", "costUsd", "durationMs", "interruptions", "outcome", "responses"])
     assert.strictEqual(ended.logLevel, "INFO")
@@ -328,6 +335,7 @@ describe("signals", () => {
     assert.deepStrictEqual(await said([], "warning"), new Set(["WARN"]))
     assert.deepStrictEqual(await said([], "debug"), new Set(["DEBUG", "INFO", "WARN"]))
     assert.deepStrictEqual(await said(["--log-level", "debug"], "warning"), new Set(["DEBUG", "INFO", "WARN"]))
+    assert.deepStrictEqual(await said(["--log-level=info"], "debug"), new Set(["INFO", "WARN"]))
   })
 })
 

@@ -5,7 +5,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { type AppConfig, Calls, HttpListener, Metrics } from "@offhook/adapters"
+import { type AppConfig, Calls, Guesses, HttpListener, Metrics } from "@offhook/adapters"
 import { Api, Problem } from "@offhook/api"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -16,6 +16,7 @@ import { RequestId, type Route } from "./Problems.ts"
 
 export interface Options {
   readonly tokens: Auth.Tokens
+  readonly guesses?: Guesses.Limits
   readonly version: string
   readonly model: string
   readonly signatures: "checked" | "not checked"
@@ -34,12 +35,12 @@ export const routes: ReadonlyArray<Route> = (() => {
 })()
 
 export const layer = (options: Options) => {
-  const roleOf = Auth.roles(options.tokens)
+  const gate = Auth.gate(options.tokens, options.guesses ?? Guesses.limits)
   const api = HttpLayerRouter.addHttpApi(Api).pipe(
     Layer.provide([health, calls, server(options)]),
-    Layer.provide([Auth.layer(roleOf), NodeHttpServer.layerContext])
+    Layer.provide([Auth.layer(gate), NodeHttpServer.layerContext])
   )
-  return Layer.merge(api, Docs.layer(roleOf))
+  return Layer.merge(api, Docs.layer(gate))
 }
 
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>

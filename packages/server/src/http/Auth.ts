@@ -2,16 +2,18 @@
  * Who may ask the API: bearer tokens with a role, compared in constant time.
  *
  * A token is compared by its HMAC under a key of this process, with every token there is, so the time that takes tells
- * nothing of it. Where no token is configured nobody is answered, in the words of a wrong token.
+ * nothing of it. Where no token is configured nobody is answered, in the words of a wrong token. Who guesses is answered
+ * no more (adapters' Guesses).
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Refusal } from "@offhook/adapters"
+import { Guesses, Refusal } from "@offhook/adapters"
 import { Operator, Problem, Reader } from "@offhook/api"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { RequestId } from "./Problems.ts"
 
@@ -42,19 +44,39 @@ export const roles = (tokens: Tokens): RoleOf => {
   }
 }
 
+/** Who asks by what a request brings as its token, if anything; null: nobody, "guesses": not to be looked at. */
+export type Gate = (
+  given: string | undefined
+) => Effect.Effect<Role | "guesses" | null, never, HttpServerRequest.HttpServerRequest>
+
+export const gate = (tokens: Tokens, limits: Guesses.Limits): Gate => {
+  const roleOf = roles(tokens)
+  const guesses = Guesses.make(limits)
+  return Effect.fnUntraced(function* (given) {
+    if (given === undefined) return null
+    const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
+    const address = Option.getOrElse(remoteAddress, () => "")
+    if (!(yield* guesses.mayTry(address))) return "guesses"
+    const role = roleOf(given)
+    yield* role === null ? guesses.wrong(address) : guesses.right(address)
+    return role
+  })
+}
+
 /** What the contract's middleware does with the header. */
-export const layer = (roleOf: RoleOf): Layer.Layer<Operator | Reader> => {
-  const role = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-    roleOf(bearerOf(headers["authorization"]))
-  )
-  const reader = Effect.flatMap(role, (role) => (role === null ? unauthorized : Effect.void))
+export const layer = (gate: Gate): Layer.Layer<Operator | Reader> => {
+  const reader = Effect.gen(function* () {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const role = yield* gate(bearerOf(headers["authorization"]))
+    return role === "guesses" ? yield* tooMany : (role ?? (yield* unauthorized))
+  })
   const operator = Effect.filterOrElse(
-    Effect.flatMap(role, (role) => (role === null ? unauthorized : Effect.succeed(role))),
+    reader,
     (role) => role === "operator",
     () => forbidden
   )
   return Layer.merge(
-    Layer.succeed(Reader, Reader.of({ bearer: () => reader })),
+    Layer.succeed(Reader, Reader.of({ bearer: () => Effect.asVoid(reader) })),
     Layer.succeed(Operator, Operator.of({ bearer: () => Effect.asVoid(operator) }))
   )
 }
@@ -64,23 +86,33 @@ export const layer = (roleOf: RoleOf): Layer.Layer<Operator | Reader> => {
  * whatever the name. Only where a GET changes nothing, since a browser sends it along with requests of other pages too.
  */
 export const guarded =
-  (roleOf: RoleOf) =>
+  (gate: Gate) =>
   <E, R>(page: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
-      const header = headers["authorization"]
-      if (roleOf(bearerOf(header) ?? passwordOf(header)) !== null) return page
-      return Effect.as(
-        Refusal.told("api_unauthorized"),
-        HttpServerResponse.text(HOW, {
-          status: 401,
-          headers: { "www-authenticate": `Basic realm="Offhook", charset="UTF-8"` }
-        })
-      )
+    Effect.gen(function* () {
+      const header = (yield* HttpServerRequest.HttpServerRequest).headers["authorization"]
+      const role = yield* gate(bearerOf(header) ?? passwordOf(header))
+      if (role === "guesses") {
+        yield* Refusal.told("api_guesses")
+        return HttpServerResponse.text(WAIT, { status: 429 })
+      }
+      if (role !== null) return yield* page
+      yield* Refusal.told("api_unauthorized")
+      return HttpServerResponse.text(HOW, {
+        status: 401,
+        headers: { "www-authenticate": `Basic realm="Offhook", charset="UTF-8"` }
+      })
     })
 
 const HOW =
   "A token of this server is needed, its OFFHOOK_API_TOKEN or OFFHOOK_API_READ_TOKEN. While neither is set, nobody is " +
   "answered."
+
+const WAIT = "Too many wrong tokens have come. Wait a minute."
+
+const tooMany = Effect.zipRight(
+  Refusal.told("api_guesses"),
+  Effect.flatMap(RequestId, (requestId) => Effect.fail(Problem.TooManyGuesses.make({ detail: WAIT, requestId })))
+)
 
 const unauthorized = Effect.zipRight(
   Refusal.told("api_unauthorized"),

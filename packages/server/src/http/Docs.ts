@@ -21,8 +21,8 @@ export const routes: ReadonlyArray<Route> = [
   { method: "GET", path: DOCUMENT }
 ]
 
-export const layer = (roleOf: Auth.RoleOf) => {
-  const guarded = Auth.guarded(roleOf)
+export const layer = (gate: Auth.Gate) => {
+  const guarded = Auth.guarded(gate)
   const document = HttpLayerRouter.use((router) =>
     router.add("GET", DOCUMENT, guarded(Effect.succeed(HttpServerResponse.unsafeJson(openApi))))
   )

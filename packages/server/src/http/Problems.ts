@@ -93,6 +93,7 @@ const dressed = (
   return HttpServerResponse.setHeaders(said, {
     ...HttpProblem.headers,
     ...(status === 401 ? { "www-authenticate": `Bearer realm="Offhook"` } : {}),
+    ...(status === 429 ? { "retry-after": "60" } : {}),
     ...headers,
     "content-type": said.headers["content-type"] ?? said.body.contentType ?? "text/plain",
     [HttpProblem.REQUEST_ID]: requestId

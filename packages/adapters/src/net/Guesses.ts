@@ -1,0 +1,55 @@
+/**
+ * Who guesses API tokens is soon answered no more, whatever comes next: a right token among many wrong ones tells nothing.
+ *
+ * 1. An address with `perAddress` wrong tokens within a minute waits until a minute after its first one is over.
+ * 2. With `overall` wrong tokens within a minute, from however many addresses, everybody waits but the addresses that had
+ *    a right token within the hour: who guesses from everywhere does not shut out who is known.
+ * 3. A request without any token guesses nothing and is not counted.
+ *
+ * Memory is bounded: an address counts only by a wrong token, of which there are few a minute, or a right one.
+ */
+
+import * as Effect from "effect/Effect"
+import { RateLimiterMemory } from "rate-limiter-flexible"
+
+export interface Limits {
+  /** Wrong tokens in a minute. */
+  readonly perAddress: number
+  readonly overall: number
+}
+
+/** A person mistypes a few times; of the shortest token that is taken, 16 characters, no part is found in a lifetime. */
+export const limits: Limits = { perAddress: 10, overall: 100 }
+
+export interface Guesses {
+  /** Whether the token of a request from this address may be looked at. */
+  readonly mayTry: (address: string) => Effect.Effect<boolean>
+  readonly wrong: (address: string) => Effect.Effect<void>
+  readonly right: (address: string) => Effect.Effect<void>
+}
+
+export const make = ({ overall, perAddress }: Limits): Guesses => {
+  const ofOne = new RateLimiterMemory({ points: perAddress, duration: 60 })
+  const ofAll = new RateLimiterMemory({ points: overall, duration: 60 })
+  const known = new RateLimiterMemory({ points: 1, duration: 3600 })
+
+  return {
+    mayTry: (address) =>
+      Effect.promise(
+        async () =>
+          !(await isUsedUp(ofOne, address)) && (!(await isUsedUp(ofAll, ALL)) || (await known.get(address)) !== null)
+      ),
+    wrong: (address) => Effect.promise(async () => void (await Promise.all([take(ofOne, address), take(ofAll, ALL)]))),
+    right: (address) => Effect.promise(async () => void (await known.set(address, 1, 3600)))
+  }
+}
+
+const ALL = "all"
+
+const isUsedUp = async (limiter: RateLimiterMemory, key: string): Promise<boolean> => {
+  const state = await limiter.get(key)
+  return state !== null && state.msBeforeNext > 0 && state.consumedPoints >= limiter.points
+}
+
+/** Beyond its points the limiter throws what it counted. */
+const take = (limiter: RateLimiterMemory, key: string): Promise<unknown> => limiter.consume(key).catch(() => undefined)
