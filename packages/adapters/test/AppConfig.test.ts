@@ -42,6 +42,7 @@ describe("AppConfig", () => {
         greetingLine: null,
         tailLine: null,
         busyLine: null,
+        drain: { seconds: 20, url: null },
         logLevel: LogLevel.Info,
         traces: null,
         maxCalls: 100,

@@ -48,6 +48,7 @@ const begun = Effect.gen(function* () {
     get: () => unused,
     hangUp: () => unused,
     isOpen: unused,
+    endPolitely: () => unused,
     close: unused,
     idle: unused,
     gone: () => {},

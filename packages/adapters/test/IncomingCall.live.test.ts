@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Callers from "../src/twilio/Callers.ts"
 import * as IncomingCall from "../src/twilio/IncomingCall.ts"
 import * as Signature from "../src/twilio/Signature.ts"
 import * as Peers from "./support/Peers.ts"
@@ -133,6 +134,27 @@ describe("the webhook, without", () => {
       assert.match(late.body, /<Response><Say>[^<]+<\/Say><Hangup\/><\/Response>$/)
       assert.include(yield* refusal(Peers.carrier(server.port, CALL)), "Unexpected server response: 503")
     })
+  )
+
+  it.scopedLive(
+    "closed: new calls are sent elsewhere, and counted against no caller; a repeated webhook is answered",
+    () =>
+      Effect.gen(function* () {
+        const model = yield* Peers.model()
+        const callers = Callers.make({ ...Callers.defaults, callerPerMinute: 1 })
+        const drainUrl = "https://other.example.com/incoming-call"
+        const server = yield* Server.make({ modelUrl: model.url, callers, drainUrl })
+        const first = yield* Server.webhook(server.port, CALL)
+        yield* server.calls.close
+        for (const callSid of ["CA2", "CA2", "CA3"]) {
+          const { body } = yield* Server.webhook(server.port, callSid)
+          assert.match(
+            body,
+            /<Response><Pause length="1"\/><Redirect method="POST">https:\/\/other[^<]+<\/Redirect><\/R/
+          )
+        }
+        assert.strictEqual((yield* Server.webhook(server.port, CALL)).body, first.body)
+      })
   )
 
   it("the stream URL", () => {

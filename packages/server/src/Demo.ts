@@ -111,7 +111,13 @@ export const run = ({
     }
 
     const app = yield* App.layer({
-      settings: { ...settings, openai, recordings: settings.recordings && { ...settings.recordings, audio: true } },
+      settings: {
+        ...settings,
+        openai,
+        recordings: settings.recordings && { ...settings.recordings, audio: true },
+        // Who presses Ctrl-C is not on the phone.
+        drain: { ...settings.drain, seconds: 0 }
+      },
       agent,
       tools,
       rest: { accountSid: phone.accountSid, authToken: Redacted.make("simulated"), apiUrl: rest.url },

@@ -6,6 +6,7 @@
  * 2. Live calls go on until they end, `seconds` at most.
  * 3. Then they are ended politely: each once nobody speaks in it, the rest after `LAST_WORDS`. Their streams close, and
  *    Twilio speaks the tail of their TwiML.
+ *    Without any seconds they are ended at once.
  * 4. All of it takes under `seconds` + 10 s, mute peers included: what a platform has to wait before it kills.
  */
 
@@ -37,5 +38,6 @@ const stop = Effect.fnUntraced(function* (calls: Calls.Calls["Type"], patience: 
   const ended = yield* calls.idle.pipe(Effect.interruptible, Effect.timeoutOption(patience))
   if (Option.isSome(ended)) return
   yield* Effect.annotateLogs(Effect.logWarning("the time to stop is up: calls are ended"), { calls: yield* calls.live })
-  yield* calls.endPolitely(LAST_WORDS).pipe(Effect.interruptible, Effect.timeout(END_TIMEOUT), Effect.ignore)
+  const ending = Duration.toMillis(patience) === 0 ? calls.endAll("shutdown") : calls.endPolitely(LAST_WORDS)
+  yield* ending.pipe(Effect.interruptible, Effect.timeout(END_TIMEOUT), Effect.ignore)
 })

@@ -181,7 +181,8 @@ export const fields = [
     name: "OFFHOOK_DRAIN_SECONDS",
     default: String(DRAIN_SECONDS),
     meaning:
-      "how long live calls may go on when the server stops; the platform must wait 10 s longer (docs/OPERATIONS.md)"
+      "how long live calls may go on when the server stops, 0: they end at once; the platform must wait 10 s longer " +
+      "(docs/OPERATIONS.md)"
   },
   {
     name: "OFFHOOK_DRAIN_URL",

@@ -38,6 +38,7 @@ export interface Options {
   /** None: whatever the tokens sign for. */
   readonly accountSid?: string | null
   readonly callers?: Callers.Callers
+  readonly drainUrl?: string
   readonly maxCalls?: number
   readonly limits?: Partial<HttpListener.Limits>
   readonly publicUrl?: string
@@ -78,7 +79,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
   const publicUrl = options.publicUrl ?? null
   const agent = { ...Agent.defaults, ...options.agent }
-  const answering = IncomingCall.handler({ accounts, publicUrl, callers: options.callers ?? Callers.everybody })
+  const answering = IncomingCall.handler({
+    accounts,
+    publicUrl,
+    callers: options.callers ?? Callers.everybody,
+    ...(options.drainUrl === undefined ? {} : { drainUrl: options.drainUrl })
+  })
   const media = Layer.mergeAll(
     CarrierSocket.layer({ accounts, publicUrl: publicUrl ?? "" }),
     HttpLayerRouter.serve(HttpLayerRouter.add("*", IncomingCall.PATH, answering), {

@@ -30,6 +30,13 @@ describe("TwiML", () => {
     )
   })
 
+  it("sends a call elsewhere without answering it", () => {
+    assert.strictEqual(
+      TwiML.redirect("https://b.example/call?x=1&y=2"),
+      document('<Pause length="1"/><Redirect method="POST">https://b.example/call?x=1&amp;y=2</Redirect>')
+    )
+  })
+
   it("escapes text and attributes and drops what XML cannot hold", () => {
     assert.strictEqual(
       TwiML.say({ text: `<Dial>&"'\u0000\u0007\ud800\ufffe\uffff\n\u{1f600}`, voice: `"><Dial>\t\r` }),
