@@ -14,10 +14,13 @@ import { Calls, type Problem, Tools } from "@offhook/adapters"
 import { Brain, CarrierRest, type Fault, ModelServer } from "@offhook/simulator"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
 import { beforeAll } from "vitest"
 import * as App from "../src/App.ts"
+import type * as Check from "../src/doctor/Check.ts"
 import * as Doctor from "../src/doctor/Doctor.ts"
 import * as Report from "../src/doctor/Report.ts"
 import * as Startup from "../src/Startup.ts"
@@ -161,7 +164,7 @@ describe("a deployment that is whole", () => {
     })
   )
 
-  it.scopedLive("again at once: each test call is a new one, and the callers' limits are for persons", () =>
+  it.scopedLive("twice, where only some may call: the test call comes from one of them", () =>
     Effect.gen(function* () {
       const { examined } = yield* deployed({ server: { OFFHOOK_ALLOW_CALLERS: "+4930*" } })
       for (let time = 0; time < 2; time++) toDo(yield* examined, {})
@@ -209,6 +212,17 @@ describe("the model", () => {
       const { examined } = yield* deployed({ faults: [{ _tag: "UpdateRefused", code: "invalid_value" }] })
       const lines = yield* examined
       assert.match(lines.find(({ check }) => check === "model")?.text ?? "", /the session was refused: invalid_value/)
+    })
+  )
+
+  it.scopedLive("an error that quotes the key and a number: the finding does not", () =>
+    Effect.gen(function* () {
+      const message = `Incorrect API key provided:\n${KEY} (call ${NUMBER})`
+      const { examined } = yield* deployed({
+        faults: [{ _tag: "Error", code: null, message, after: "session.created" }]
+      })
+      const text = (yield* examined).find(({ check }) => check === "model")?.text ?? ""
+      assert.match(text, /Incorrect API key provided: \* \(call \*\)/)
     })
   )
 
@@ -334,6 +348,18 @@ describe("the way to the server", () => {
     })
   )
 
+  it.scopedLive("TwiML that sends the call elsewhere", () =>
+    Effect.gen(function* () {
+      const body = '<Response><Connect><Stream url="wss://example.com/media-stream/secret-token"/></Connect></Response>'
+      const { examined } = yield* deployed({ proxy: { status: 200, page: { contentType: "text/xml", body } } })
+      const lines = yield* examined
+      toDo(lines, {
+        TwiML: /at wss:\/\/example.com\/media-stream, not under this PUBLIC_URL → give the server the same/
+      })
+      assert.notInclude(JSON.stringify(lines), "secret-token")
+    })
+  )
+
   it.scopedLive("callers are denied", () =>
     Effect.gen(function* () {
       const { examined } = yield* deployed({ server: { OFFHOOK_DENY_CALLERS: "client:offhook-*" } })
@@ -434,6 +460,32 @@ describe("around it", () => {
   )
 })
 
+describe("the checks themselves", () => {
+  const examinedBy = (look: Check.Check["look"]) =>
+    Effect.gen(function* () {
+      const startup = yield* Startup.load({ OPENAI_API_KEY: KEY })
+      const checks = [{ name: "one", asks: "", timeout: "3 seconds", look } as const]
+      return yield* Doctor.examine(startup, () => {}, checks)
+    }).pipe(Effect.provide(Tools.Tools.layerNone))
+
+  it.effect("one that does not end is broken off", () =>
+    Effect.gen(function* () {
+      const examining = yield* Effect.fork(examinedBy(() => Effect.never))
+      yield* TestClock.adjust("3 seconds")
+      const [found] = yield* Fiber.join(examining)
+      assert.match(found?.finding.text ?? "", /nothing came of it in 3 s/)
+    })
+  )
+
+  it.effect("one that throws is a finding, without what it threw", () =>
+    Effect.gen(function* () {
+      const [found] = yield* examinedBy(() => Effect.die(new TypeError(KEY)))
+      assert.strictEqual(found?.finding._tag, "ToDo")
+      assert.strictEqual(found?.finding.text, "the check itself failed (TypeError)")
+    })
+  )
+})
+
 describe("the process", () => {
   const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
   const root = fileURLToPath(new URL("../../..", import.meta.url))
@@ -488,12 +540,22 @@ interface ProxyOptions {
   readonly upgrade?: "cut" | "ordinary" | "unsigned"
   /** Nothing passes, everything is answered with this. */
   readonly status?: number
+  readonly page?: { readonly contentType: string; readonly body: string }
   /** By how much the `Date` of such answers is ahead. */
   readonly minutes?: number
 }
 
 /** What stands between Twilio and the server. */
-const startProxy = async (port: number, { minutes = 0, path = (same) => same, status, upgrade }: ProxyOptions) => {
+const startProxy = async (
+  port: number,
+  {
+    minutes = 0,
+    page = { contentType: "text/html", body: "a page" },
+    path = (same) => same,
+    status,
+    upgrade
+  }: ProxyOptions
+) => {
   const sockets = new Set<Net.Socket>()
   const passed = (request: Http.IncomingMessage, headers: Http.IncomingHttpHeaders): Http.ClientRequest =>
     Http.request({
@@ -507,7 +569,9 @@ const startProxy = async (port: number, { minutes = 0, path = (same) => same, st
   const server = Http.createServer((request, response) => {
     if (status !== undefined) {
       const date = new Date(Date.now() + minutes * 60_000).toUTCString()
-      response.writeHead(status, { date, "content-type": "text/html", location: "https://example.com/" }).end("a page")
+      response
+        .writeHead(status, { date, "content-type": page.contentType, location: "https://example.com/" })
+        .end(page.body)
       return
     }
     const forward = passed(request, request.headers)

@@ -46,9 +46,9 @@ export interface Found {
   readonly finding: Finding
 }
 
-/** Every check, each told when it is done. */
+/** Looks at everything; each check is told when it is done. */
 export const examine = Effect.fnUntraced(
-  function* ({ agent, settings }: Startup, told: (found: Found) => void) {
+  function* ({ agent, settings }: Startup, told: (found: Found) => void, list = checks) {
     const the: Case = {
       settings,
       agent,
@@ -65,7 +65,7 @@ export const examine = Effect.fnUntraced(
       isHere: false
     }
     yield* Effect.addFinalizer(() => hangUp(the))
-    return yield* Effect.forEach(checks, (check) =>
+    return yield* Effect.forEach(list, (check) =>
       Effect.map(bounded(check, the), (finding): Found => {
         const found = { check: check.name, finding }
         told(found)

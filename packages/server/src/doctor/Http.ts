@@ -1,6 +1,7 @@
 /** One HTTP request, bounded in time and size; a redirect is an answer. */
 
 import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Finding, toDo } from "./Finding.ts"
 
@@ -26,12 +27,16 @@ export interface Request {
 }
 
 /** Under the 15 s that Twilio gives a webhook. */
-export const TIMEOUT = 10_000
+const TIMEOUT = 10_000
 
 /** Of an answer; the rest is not read. */
 const MAX_BODY = 1024 * 1024
 
-export const ask = (url: string, request: Request = {}): Effect.Effect<Answer, Unanswered> =>
+export const ask = (
+  url: string,
+  request: Request = {},
+  timeout: Duration.DurationInput = TIMEOUT
+): Effect.Effect<Answer, Unanswered> =>
   Effect.tryPromise({
     try: async (signal): Promise<Answer> => {
       const began = performance.now()
@@ -48,7 +53,7 @@ export const ask = (url: string, request: Request = {}): Effect.Effect<Answer, U
     },
     catch: unanswered
   }).pipe(
-    Effect.timeoutFail({ duration: TIMEOUT, onTimeout: () => new Unanswered({ reason: "timeout", code: "no answer" }) })
+    Effect.timeoutFail({ duration: timeout, onTimeout: () => new Unanswered({ reason: "timeout", code: "no answer" }) })
   )
 
 const text = async ({ body }: Response): Promise<string> => {

@@ -8,12 +8,12 @@ import * as Http from "./Http.ts"
 export const check: Check = {
   name: "port",
   asks: "`PORT` of this machine: free, or answered by Offhook that takes calls",
-  timeout: "15 seconds",
+  timeout: "10 seconds",
   look: (the) => {
     const { port } = the.settings
     if (port === 0) return Effect.succeed(ok("a free one is taken at each start (PORT=0)"))
-    const asked = [Http.ask(`${here(the)}/`), Http.ask(`${here(the)}/ready`)] as const
-    return Effect.all(asked, { concurrency: 2 }).pipe(
+    const asked = (path: string) => Http.ask(here(the) + path, {}, TIMEOUT)
+    return Effect.all([asked("/"), asked("/ready")], { concurrency: 2 }).pipe(
       Effect.map(([live, ready]) => {
         if (statusOf(live) !== "ok") return stranger(port)
         const problem = Http.problemOf(ready.contentType, ready.body)
@@ -34,6 +34,9 @@ export const check: Check = {
     )
   }
 }
+
+/** Nothing lies between. */
+const TIMEOUT = "4 seconds"
 
 /** The origin of the server on this machine. */
 export const here = ({ settings: { host, port } }: Pick<Case, "settings">): string => {
