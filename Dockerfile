@@ -21,6 +21,7 @@ COPY --from=build /offhook/scripts/tunnel-url.mjs scripts/
 USER 1000:1000
 VOLUME /recordings
 EXPOSE 5050
+# At SIGTERM calls may go on for 20 s (OFFHOOK_DRAIN_SECONDS). Docker itself kills after 10: docker run --stop-timeout 30
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 5050}/`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "packages/server/dist/main.js"]

@@ -74,6 +74,13 @@ describe("compose.yaml", () => {
     for (const [, image = ""] of compose.matchAll(/image: (\S+)/g)) assert.match(image, /:\d+\.\d+\.\d+$/)
   })
 
+  it("waits for the calls, and for their polite end", () => {
+    const [seconds, grace] = [/OFFHOOK_DRAIN_SECONDS: "(\d+)"/, /stop_grace_period: (\d+)s/].map((pattern) =>
+      Number(pattern.exec(compose)?.[1])
+    )
+    assert.strictEqual(grace, (seconds ?? 0) + 10)
+  })
+
   it("runs the image's program, behind the tunnel", () => {
     assert.include(compose, '"packages/server/dist/main.js"]')
     assert.include(compose, '"--url", "http://offhook:5050"')

@@ -165,7 +165,6 @@ it("SIGTERM under 50 live calls", async () => {
   const stoppedAt = performance.now()
   server.kill("SIGTERM")
   const readyAt = await readiness(() => get("/ready"))
-  console.log("PROBE", readyAt - stoppedAt, performance.now() - stoppedAt)
   assert.isBelow(readyAt, stoppedAt + 100, "100 ms later it is not ready")
   assert.strictEqual((await get("/")).status, 200, "it is alive")
   assert.match(await (await get("/metrics")).text(), /^offhook_draining 1$/m)
