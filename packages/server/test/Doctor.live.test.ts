@@ -126,7 +126,7 @@ const examined = (env: Env): Effect.Effect<ReadonlyArray<Line>, Problem.StartupP
       assert.strictEqual(fix !== undefined, result === "to do", check)
     }
     return lines
-  }).pipe(Effect.provide(Tools.Tools.layerNone))
+  }).pipe(Effect.provide([Tools.Tools.layerNone, NodeContext.layer]))
 
 /** Only these have something to do, and say so in these words. */
 const toDo = (lines: ReadonlyArray<Line>, expected: Readonly<Record<string, RegExp>>): void => {
@@ -160,7 +160,7 @@ describe("a deployment that is whole", () => {
         logs.every((line) => !line.includes("refused")),
         logs.join("\n")
       )
-      assert.isTrue(logs.some((line) => /call ended.*CAdoctor/.test(line)))
+      assert.match(logs.filter((line) => line.includes("call ended")).join(), /outcome="caller hung up".*CAdoctor/)
     })
   )
 
@@ -466,7 +466,7 @@ describe("the checks themselves", () => {
       const startup = yield* Startup.load({ OPENAI_API_KEY: KEY })
       const checks = [{ name: "one", asks: "", timeout: "3 seconds", look } as const]
       return yield* Doctor.examine(startup, () => {}, checks)
-    }).pipe(Effect.provide(Tools.Tools.layerNone))
+    }).pipe(Effect.provide([Tools.Tools.layerNone, NodeContext.layer]))
 
   it.effect("one that does not end is broken off", () =>
     Effect.gen(function* () {
@@ -588,7 +588,10 @@ const startProxy = async (
     socket.once("close", () => sockets.delete(socket))
   })
   server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket) => {
-    if (upgrade === "cut") return socket.destroy()
+    if (upgrade === "cut") {
+      socket.destroy()
+      return
+    }
     const { "x-twilio-signature": _, ...unsigned } = request.headers
     const { connection: __, upgrade: ___, ...ordinary } = request.headers
     const forward = passed(

@@ -48,7 +48,7 @@ export interface Found {
 
 /** Looks at everything; each check is told when it is done. */
 export const examine = Effect.fnUntraced(
-  function* ({ agent, settings }: Startup, told: (found: Found) => void, list = checks) {
+  function* ({ agent, settings }: Startup, told: (found: Found) => void, list: ReadonlyArray<Check> = checks) {
     const the: Case = {
       settings,
       agent,
