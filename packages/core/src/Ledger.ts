@@ -182,7 +182,8 @@ export const drain = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger 
   const { stream, unsent } = ledger
   if (stream === null || ledger.paused) return { ...ledger, congested: false }
   const drained: Ledger = { ...ledger, congested: false, unsent: [], unsentBytes: 0 }
-  return unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), drained)
+  const sent = unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), drained)
+  return { ...sent, playback: Playback.late(sent.playback, now, roundTripOf(sent)) }
 }
 
 /** Some of an item is still to be sent. */

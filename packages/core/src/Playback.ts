@@ -83,6 +83,8 @@ export interface Playback {
   /** The origin by the echoes before the last frame, and the echoes since. */
   readonly firm: Origin | null
   readonly told: ReadonlyArray<Told>
+  /** The end of what was late, when it was sent at last, carrier ms; null: nothing was. */
+  readonly busyUntil: number | null
   /** When the stretch began that is or was last heard. */
   readonly since: number | null
   /** Those not played to their end. */
@@ -111,6 +113,7 @@ export const empty = (generation: number, bytesPerMs: number): Playback => ({
   origin: null,
   firm: null,
   told: [],
+  busyUntil: null,
   since: null,
   segments: [],
   marks: []
@@ -208,7 +211,7 @@ export const placeOf = (playback: Playback, at: number): number | null => {
 
 /** The carrier's clock was corrected by so many ms. The origin moves as the last echo does, which told it. */
 export const correct = <A extends Playback>(playback: A, ms: number, first: number): A => {
-  const { bytesPerMs, firm, marks, origin, played, since, told } = playback
+  const { busyUntil, bytesPerMs, firm, marks, origin, played, since, told } = playback
   const echoed = origin === null ? 0 : middle(origin) + played / bytesPerMs
   const moved = CarrierClock.corrected(echoed, ms, first) - echoed
   const shifted = (origin: Origin | null) =>
@@ -218,6 +221,7 @@ export const correct = <A extends Playback>(playback: A, ms: number, first: numb
     origin: shifted(origin),
     firm: shifted(firm),
     told: told.map((one) => ({ ...one, at: { ...one.at, at: one.at.at + moved } })),
+    busyUntil: busyUntil === null ? null : busyUntil + ms,
     since: since === null ? null : since + moved,
     marks: marks.map((mark) => ({ ...mark, sentAt: mark.sentAt + ms }))
   }
@@ -244,8 +248,8 @@ export const heardOf = (playback: Playback, key: Key, position: number): number 
 
 /** When the last byte sent will have been played, carrier ms. */
 export const endOf = (playback: Playback, roundTrip: number): number => {
-  const { bytesPerMs, marks, origin, sent } = playback
-  const known = origin === null ? -Infinity : middle(origin) + sent / bytesPerMs
+  const { busyUntil, bytesPerMs, marks, origin, sent } = playback
+  const known = Math.max(busyUntil ?? -Infinity, origin === null ? -Infinity : middle(origin) + sent / bytesPerMs)
   return marks.reduce(
     (end, mark, index) =>
       mark.leading || (origin === null && index === 0)
@@ -254,6 +258,12 @@ export const endOf = (playback: Playback, roundTrip: number): number => {
     known
   )
 }
+
+/** All that is unheard was late, and is played from now on at the earliest. */
+export const late = (playback: Playback, now: Moment, roundTrip: number): Playback => ({
+  ...playback,
+  busyUntil: now.at + roundTrip + (playback.sent - playback.played) / playback.bytesPerMs
+})
 
 /** The last stretch, whether it is over or not. While an echo is overdue it lasts. */
 export const stretchOf = (playback: Playback, now: Moment, overdueMs: number): Stretch | null => {

@@ -8,7 +8,7 @@
  * Invariants
  * 1. Nothing is lost but what those bounds leave no room for, and that is noted, with its length, when the peer reads
  *    again, or at the end; the summary has the sum.
- * 2. What was asked of the model is not overdue before it could be read.
+ * 2. What was asked of a peer is not overdue before it could be read: a request for a response, the mark of a clear.
  * 3. A peer that does not read for `Limits.congestedMs` is given up.
  */
 
@@ -33,6 +33,10 @@ export const carrierDrained = (call: Draft): void => {
   // On a stream that is about to close nobody would hear it.
   if (call.phase !== "live") return
   call.ledger = Ledger.drain(call.ledger, now(call), call.out)
+  // The marks of a clear leave only now.
+  const echoBy = call.at + Ledger.echoWaitMs(call.ledger)
+  if (call.cut !== null) call.cut = { ...call.cut, due: Math.max(call.cut.due, echoBy) }
+  if (call.pause?.goesOn === true) call.pause = { ...call.pause, due: Math.max(call.pause.due, echoBy) }
   Items.settleHeard(call)
 }
 

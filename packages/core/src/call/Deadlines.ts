@@ -34,10 +34,14 @@ const look = (): void => {}
 export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
   {
     name: "clear not echoed",
-    due: (state) => state.cut?.due ?? null,
+    due: ({ carrier, cut }) => (cut === null || carrier.congestion !== null ? null : cut.due),
     fire: Interruption.overdue
   },
-  { name: "pause", due: (state) => state.pause?.due ?? null, fire: Sound.paused },
+  {
+    name: "pause",
+    due: ({ carrier, pause }) => (pause === null || (pause.goesOn && carrier.congestion !== null) ? null : pause.due),
+    fire: Sound.paused
+  },
   { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
   { name: "speech long enough", due: (state) => state.speech.lookAt, fire: Sound.look },
   { name: "words of a sound", due: (state) => earliestOf(state.sounds), fire: Sound.undecided },

@@ -25,7 +25,8 @@ export const interrupt = (call: Draft): void => {
   call.pause = null
   if (call.carrier.status === "open") count(call, { interruptions: call.sums.interruptions + 1 })
   if (!Ledger.isCutting(call.ledger)) return cutAt(call, pause?.silentAt ?? null)
-  if (call.cut.due <= call.at) settleByEstimate(call, "the mark before the clear has not come back")
+  if (call.cut.due <= call.at && call.carrier.congestion === null)
+    settleByEstimate(call, "the mark before the clear has not come back")
 }
 
 /** The mark before a clear came back: the ear went silent at `when`, which the next frame may tell more closely. */

@@ -55,7 +55,7 @@ export const goOn = (call: Draft): void => {
     due: call.pause.since + Math.max(Limits.decideMs, Ledger.echoWaitMs(call.ledger))
   }
   if (silence !== null) return resumeFrom(call, silence)
-  if (call.pause.due <= call.at) resume(call)
+  if (call.pause.due <= call.at && call.carrier.congestion === null) resume(call)
 }
 
 /** The mark's place may be told more closely by the next frame (call/Interruption). */

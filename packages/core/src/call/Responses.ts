@@ -58,7 +58,10 @@ export const created = (call: Draft, event: ModelResponseCreated): void => {
   // What is said before the session speaks our format would be noise.
   if (call.model.status !== "ready") return Slot.cancel(call, event.response, null)
   if (isOurs && pending.cancel) return Slot.cancel(call, event.response, null)
-  if (call.cut !== null) Interruption.settleByEstimate(call, "the model answered before the clear took effect")
+  // Where the carrier does not read, the clear is not there before it does: an estimate would be wrong for good.
+  if (call.cut !== null && call.carrier.congestion === null) {
+    Interruption.settleByEstimate(call, "the model answered before the clear took effect")
+  }
   if (isCoveredBy(event, call.wanted)) call.wanted = null
   call.slot = {
     _tag: "Active",

@@ -26,7 +26,8 @@ export const frameBytes = 160
 /** The level of a frame in which somebody speaks: -19.5 dBFS. */
 export const loud = "y"
 
-const started = {
+/** The carrier's stream is there. */
+export const started = {
   _tag: "CarrierStarted",
   stream: 0,
   streamSid: "MZ1",

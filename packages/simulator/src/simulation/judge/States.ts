@@ -6,7 +6,7 @@ import type { Case } from "./Case.ts"
 const mostBytes = 256 * 1024
 /**
  * Base64 of 10 s of the caller's audio; of 60 s of the agent's, where it may have to go on after a pause, or waits for
- * the carrier's stream.
+ * the carrier's stream, or for it to be read.
  */
 const callerBytes = 10_000 * 8 * 2
 const agentBytes = 60_000 * 8 * 2
@@ -19,7 +19,9 @@ export interface States {
 }
 
 export const make = ({ found, peers, plan }: Case): States => {
-  const pauses = plan.agent.pauseToDecide
+  const mayWait =
+    plan.agent.pauseToDecide ||
+    plan.faults.network.some((fault) => fault._tag === "Congested" && fault.peer === "carrier")
   let steps = 0
   return {
     stepped: (state, at) => {
@@ -28,7 +30,7 @@ export const make = ({ found, peers, plan }: Case): States => {
       const odd = oddity(state, "state")
       if (odd !== null) return found("state is data", at, odd)
       const bytes = JSON.stringify(state).length
-      const isKept = pauses || peers.streams.length === 0
+      const isKept = mayWait || peers.streams.length === 0
       const most = mostBytes + callerBytes + (isKept ? agentBytes : 0)
       if (bytes > most) found("state is bounded", at, `the state is ${Math.round(bytes / 1024)} kB of JSON`)
     }
