@@ -118,7 +118,7 @@ const WATCH = `
 
 const brain: Brain.Brain = () => Brain.NOTHING
 
-it.skipIf(chromium === undefined && process.env["CI"] === undefined).scopedLive(
+it.scopedLive.skipIf(chromium === undefined && process.env["CI"] === undefined)(
   "a browser opens /docs with a token as its password, shows every operation and carries one out, and asks nobody else",
   () =>
     Effect.gen(function* () {
