@@ -185,6 +185,11 @@ const commands: Readonly<Record<string, { readonly by: string; readonly as: stri
     by: "packages/server/test/Docs.live.test.ts",
     as: "packages/server/dist/main.js"
   },
+  "npm run doctor": { by: "packages/server/test/Doctor.live.test.ts", as: '"npm", ["run", "doctor"]' },
+  "node packages/server/dist/main.js doctor": {
+    by: "packages/server/test/Doctor.live.test.ts",
+    as: '[main, "doctor", ...args]'
+  },
   "cp .env.example .env": { by: "packages/server/test/Docs.live.test.ts", as: '".env.example"' },
   "npm run replay -- examples/replay-in-vitest/calls/interruption.jsonl": {
     by: "packages/server/test/Docs.live.test.ts",

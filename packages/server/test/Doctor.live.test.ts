@@ -1,6 +1,6 @@
 /** `offhook doctor` against a whole deployment over real sockets, proxy included; then each thing is broken once. */
 
-import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -495,26 +495,26 @@ describe("the process", () => {
     await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
   }, 120_000)
 
+  const ran = (command: string, args: ReadonlyArray<string>, cwd: string, env: Env) =>
+    Effect.async<{ readonly status: number | null; readonly output: string; readonly errors: string }>((resume) => {
+      const child = spawn(command, args, { cwd, env: { PATH: process.env["PATH"], ...env } })
+      let output = ""
+      let errors = ""
+      child.stdout.on("data", (chunk: Buffer) => {
+        output += chunk
+      })
+      child.stderr.on("data", (chunk: Buffer) => {
+        errors += chunk
+      })
+      child.once("close", (status) => resume(Effect.succeed({ status, output, errors })))
+      return Effect.sync(() => child.kill("SIGKILL"))
+    })
+
+  /** In a directory without a `.env`. */
   const doctor = (args: ReadonlyArray<string>, env: Env) =>
     Effect.acquireUseRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "offhook-"))),
-      (cwd) =>
-        Effect.promise(
-          () =>
-            new Promise<{ readonly status: number | null; readonly output: string; readonly errors: string }>(
-              (resolve) => {
-                const child: ChildProcess = spawn(process.execPath, [main, "doctor", ...args], {
-                  cwd,
-                  env: { PATH: process.env["PATH"], ...env }
-                })
-                let output = ""
-                let errors = ""
-                child.stdout?.on("data", (chunk: Buffer) => (output += chunk))
-                child.stderr?.on("data", (chunk: Buffer) => (errors += chunk))
-                child.once("close", (status) => resolve({ status, output, errors }))
-              }
-            )
-        ),
+      (cwd) => ran(process.execPath, [main, "doctor", ...args], cwd, env),
       (cwd) => Effect.sync(() => rmSync(cwd, { recursive: true }))
     )
 
@@ -531,6 +531,17 @@ describe("the process", () => {
       assert.strictEqual(nothing.status, 78)
       assert.match(nothing.errors, /OPENAI_API_KEY is not set[\s\S]*PORT must be/)
     })
+  )
+
+  it.live(
+    "`npm run doctor` is the same",
+    () =>
+      Effect.gen(function* () {
+        const { errors, status } = yield* ran("npm", ["run", "doctor"], root, { PORT: "x", OPENAI_API_KEY: KEY })
+        assert.strictEqual(status, 78, errors)
+        assert.match(errors, /PORT must be/)
+      }),
+    60_000
   )
 })
 

@@ -24,11 +24,10 @@ export const check: Check = {
           "set TWILIO_AUTH_TOKEN and PUBLIC_URL to take calls"
         )
       }
-      const rest =
-        twilio.accountSid === null ? "calls end by their stream, TWILIO_ACCOUNT_SID not being set" : "by REST"
+      const how = twilio.accountSid === null ? "by closing the stream (no TWILIO_ACCOUNT_SID)" : "by REST"
       return ok(
         `${agent.model}, ${agentFile === null ? "the built-in agent" : "an agent of your own"}; signatures are checked ` +
-          `against ${publicUrl}; ${rest === "by REST" ? "calls are hung up by REST" : rest}`
+          `against ${publicUrl}; calls are hung up ${how}`
       )
     })
 }

@@ -1,6 +1,6 @@
 /** What the webhook answered, read as Twilio reads it, and where it sends the call. */
 
-import { CarrierSocket, IncomingCall } from "@offhook/adapters"
+import { IncomingCall } from "@offhook/adapters"
 import { CarrierTwiml } from "@offhook/simulator"
 import * as Effect from "effect/Effect"
 import type { Check } from "./Check.ts"
@@ -42,6 +42,6 @@ export const check: Check = {
         )
       }
       the.call.stream = { url, parameters }
-      return ok(`connects the call to ${shown(expected ?? "")}, as ${CarrierSocket.PATH.slice(1)} with a token`)
+      return ok(`connects the call to ${shown(expected ?? "")}, with a token`)
     })
 }

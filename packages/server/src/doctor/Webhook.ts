@@ -69,7 +69,7 @@ const judge = ({ settings: { port } }: Case, { body, contentType, status }: Http
         )
       : toDo(
           `something that is not Offhook answers ${status}`,
-          `let PUBLIC_URL lead to Offhook, with the path ${IncomingCall.PATH} as it is`
+          `let PUBLIC_URL lead to Offhook, with the path ${IncomingCall.PATH} as it is; a tunnel may have another address by now`
         )
   }
   const { webhook_account, webhook_remote, webhook_signature, webhook_simulated } = Refusal.reasons
