@@ -56,6 +56,45 @@ const endsAt = (by: "operator" | "shutdown", atMs: number): Partial<World.Option
   host: { ends: [{ by, atMs }] }
 })
 
+describe("a peer does not read for a while", () => {
+  it("the host is told after half a second, and what it sent arrives late, in order, and once", () => {
+    const one = call({ network: [{ _tag: "Congested", peer: "carrier", atMs: 2_000, ms: 4_000 }] })
+    isOver(one)
+    assert.deepStrictEqual(
+      [...one.events("CarrierCongested"), ...one.events("CarrierDrained")].map(({ stream }) => stream),
+      [0, 0]
+    )
+    const [congested] = one.events("CarrierCongested")
+    const [drained] = one.events("CarrierDrained")
+    const sent = [...one.given("PlayAudio"), ...one.given("Mark"), ...one.given("Clear")]
+    const first = Math.min(...sent.flatMap(({ now }) => (now >= 2_000 ? [now] : [])))
+    assert.closeTo(congested?.now ?? 0, first + 500, 1)
+    assert.strictEqual(drained?.now, 6_000)
+    const blocked = ({ at }: { readonly at: number }) => at > 2_040 && at < 6_040
+    assert.isEmpty(one.world.carrier.ear.echoes.filter(blocked))
+    assert.isNotEmpty(one.world.carrier.ear.echoes.filter(({ at }) => at >= 6_040))
+  })
+
+  it("the model hears all of the caller, though late", () => {
+    const one = call({ network: [{ _tag: "Congested", peer: "model", atMs: 2_000, ms: 4_000 }] })
+    isOver(one)
+    assert.lengthOf(one.events("ModelCongested"), 1)
+    const forwarded = one.given("ForwardAudio")
+    assert.isEmpty(forwarded.filter(({ now }) => now > 2_521 && now < 6_000))
+    assert.isAbove(forwarded.filter(({ now }) => now === 6_000).length, 170)
+    forwarded.reduce((end, { bytes, from }) => {
+      assert.strictEqual(from, end)
+      return from + bytes
+    }, 0)
+  })
+
+  it("nothing is told of what lasts half a second", () => {
+    const one = call({ network: [{ _tag: "Congested", peer: "model", atMs: 2_000, ms: 500 }] })
+    isOver(one)
+    assert.isEmpty(one.events("ModelCongested"))
+  })
+})
+
 describe("the carrier's socket is lost", () => {
   const lost = (inFlight: "delivered" | "lost") =>
     call({ network: [{ _tag: "SocketLost", peer: "carrier", when: { atMs: 5_000 }, inFlight }] })
