@@ -58,7 +58,7 @@ const endsAt = (by: "operator" | "shutdown", atMs: number): Partial<World.Option
 
 describe("a peer does not read for a while", () => {
   it("the host is told after half a second, and what it sent arrives late, in order, and once", () => {
-    const one = call({ network: [{ _tag: "Congested", peer: "carrier", atMs: 2_000, ms: 4_000 }] })
+    const one = call({ network: [{ _tag: "Congested", peer: "carrier", atMs: 6_500, ms: 4_000 }] })
     isOver(one)
     assert.deepStrictEqual(
       [...one.events("CarrierCongested"), ...one.events("CarrierDrained")].map(({ stream }) => stream),
@@ -67,12 +67,12 @@ describe("a peer does not read for a while", () => {
     const [congested] = one.events("CarrierCongested")
     const [drained] = one.events("CarrierDrained")
     const sent = [...one.given("PlayAudio"), ...one.given("Mark"), ...one.given("Clear")]
-    const first = Math.min(...sent.flatMap(({ now }) => (now >= 2_000 ? [now] : [])))
+    const first = Math.min(...sent.flatMap(({ now }) => (now >= 6_500 ? [now] : [])))
     assert.closeTo(congested?.now ?? 0, first + 500, 1)
-    assert.strictEqual(drained?.now, 6_000)
-    const blocked = ({ at }: { readonly at: number }) => at > 2_040 && at < 6_040
+    assert.strictEqual(drained?.now, 10_500)
+    const blocked = ({ at }: { readonly at: number }) => at > 6_540 && at < 10_540
     assert.isEmpty(one.world.carrier.ear.echoes.filter(blocked))
-    assert.isNotEmpty(one.world.carrier.ear.echoes.filter(({ at }) => at >= 6_040))
+    assert.isNotEmpty(one.world.carrier.ear.echoes.filter(({ at }) => at >= 10_540))
   })
 
   it("the model hears all of the caller, though late", () => {
