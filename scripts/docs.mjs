@@ -238,7 +238,7 @@ const refusals = (reasons) =>
     ["reason", "answer", "level", "what was wrong"],
     Object.entries(reasons).map(([reason, { code, level, sentence }]) => [
       `\`${reason}\``,
-      reason.startsWith("call_") ? "TwiML" : String(code),
+      reason.startsWith("call_") ? "TwiML" : code === 0 ? "none" : String(code),
       level.toLowerCase(),
       sentence
     ])

@@ -13,7 +13,8 @@ import { Metrics } from "./Metrics.ts"
 export interface Refused {
   /**
    * An HTTP status (below 1000: of the webhook, the upgrade, the API) or the code that closes the WebSocket. Twilio's
-   * webhooks that are sound get 200 and TwiML, since any error is spoken to the caller as an application error.
+   * webhooks that are sound get 200 and TwiML, since any error is spoken to the caller as an application error. 0: the
+   * connection is dropped without an answer.
    */
   readonly code: number
   /** For the peer, and for the log behind `refused: `. */
@@ -31,7 +32,7 @@ export const reasons = {
   http_header_size: wrong(431, "the headers are too large"),
   http_body_size: wrong(413, "the body is too large"),
   http_timeout: wrong(408, "the request was not complete in time"),
-  http_connections: wrong(503, "too many connections are open"),
+  http_connections: wrong(0, "too many connections are open"),
 
   webhook_method: wrong(405, "an incoming call is a GET or a POST"),
   webhook_content_type: wrong(415, "the body must be application/x-www-form-urlencoded"),

@@ -65,7 +65,7 @@ const begun = Effect.gen(function* () {
     pause: () => {},
     resume: () => {}
   }
-  const handlers = route.accept(wire, { url: CarrierSocket.PATH } as IncomingMessage)
+  const handlers = route.accept(wire, { url: CarrierSocket.PATH, headers: {} } as IncomingMessage)
   if (!("onText" in handlers)) return assert.fail("no text")
   const { onText } = handlers
   onText(START, false)

@@ -435,6 +435,8 @@ describe("a stream that is gone before its start", () => {
       yield* Effect.timeout(server.calls.idle, "5 seconds")
       assert.strictEqual(outcomeOf(server.files.get("CA1")), "never connected")
       assert.deepStrictEqual(yield* server.refusals, { stream_gone: 1 })
+      const told = server.logs.filter((line) => line.includes("reason=stream_gone"))
+      assert.match(told.join("\n"), /^(?=.* callSid=CA1( |$))(?=.* requestId=[\w-]{36}( |$)).*$/)
     })
   )
 

@@ -85,6 +85,10 @@ const acts: Readonly<Record<string, readonly [expected: number | undefined, act:
   "an upgrade of another path": [404, says(Hostile.UPGRADE.replace("/media-stream", "/nowhere"))],
   "headers without end": [431, says(`GET / HTTP/1.1\r\n${`X: ${"x".repeat(KB)}\r\n`.repeat(20)}`)],
   "a body that says it is too large": [413, says(`${POST}Content-Length: ${1024 * KB}\r\n\r\n`)],
+  "chunks without end": [
+    413,
+    says(`${POST}Transfer-Encoding: chunked\r\n\r\n${`400\r\n${"x".repeat(KB)}\r\n`.repeat(80)}`)
+  ],
   "a request smuggled behind another": [
     400,
     says(`${POST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n`)

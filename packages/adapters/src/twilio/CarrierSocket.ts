@@ -19,6 +19,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import { Calls, type Claim } from "../Calls.ts"
 import * as HttpListener from "../net/HttpListener.ts"
+import * as HttpProblem from "../net/HttpProblem.ts"
 import * as Loopback from "../net/Loopback.ts"
 import type * as Wire from "../net/Wire.ts"
 import * as Refusal from "../Refusal.ts"
@@ -99,7 +100,9 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     let messages = 0
     let claimed: Extract<Claim, { readonly _tag: "Claimed" }> | undefined
     let connection: Twilio.Connection = { stream: 0, streamSid: null }
-    let callSid: string | undefined
+    // Of the token, which was verified, until a start names the call.
+    let callSid = urlToken === undefined ? undefined : StreamToken.parse(urlToken)?.callSid
+    const requestId = request.headers[HttpProblem.REQUEST_ID]
     let isRefused = false
     let isWaiting = true
     // Of the rate: what came and has not been forgotten yet, and when it was counted.
@@ -108,7 +111,13 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     strangers++
 
     const tell = (reason: Refusal.Reason, annotations: Readonly<Record<string, string | number>> = {}): void => {
-      run(Refusal.told(reason, callSid === undefined ? annotations : { ...annotations, callSid }))
+      run(
+        Refusal.told(reason, {
+          ...annotations,
+          ...(callSid === undefined ? {} : { callSid }),
+          ...(typeof requestId === "string" ? { requestId } : {})
+        })
+      )
     }
 
     const refuse = (reason: Refusal.Reason, what?: string): void => {
