@@ -28,7 +28,7 @@ export type Role = "operator" | "reader"
 /** Whose token this is; null: nobody's. */
 export type RoleOf = (given: string | undefined) => Role | null
 
-export const roles = (tokens: Tokens): RoleOf => {
+const roles = (tokens: Tokens): RoleOf => {
   const key = randomBytes(32)
   const digest = (text: string) => createHmac("sha256", key).update(text).digest()
   const known = (["operator", "reader"] as const).flatMap((role) => {
