@@ -109,7 +109,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
   const behind = (anchorAt: number, clearedAt: number): number => {
     const stretch = stretches.findLast(({ from }) => from <= clearedAt)
-    const beganAt = stretch === undefined || stretch.to < anchorAt - 1 ? clearedAt : stretch.from
+    const beganAt = stretch === undefined || stretch.to < anchorAt + 1 ? clearedAt : stretch.from
     return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
   }
 
