@@ -37,6 +37,8 @@ export interface Tolerance {
   readonly atEcho: (one: Cut) => number
   /** The model was told before the echo of the clear came. */
   readonly isEstimated: (one: Cut) => boolean
+  /** The echo of its clear came later than it is waited for. */
+  readonly isLate: (one: Cut) => boolean
 }
 
 export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyArray<Stretch>): Tolerance => {
@@ -44,6 +46,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
 
   const isEstimated = (one: Cut): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
+
+  const isLate = (one: Cut): boolean =>
+    (echoes.last(true, one.clearedAt)?.arrivedAt ?? Number.POSITIVE_INFINITY) > one.clearGivenAt + bounds.echo
 
   /**
    * When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. Where its echo
@@ -89,7 +94,12 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     const known = played.findLast(({ arrivedAt }) => arrivedAt <= knownBy)
     if (known === undefined && isLate && stretch !== undefined) return ofWay(one, stretch.from - stretch.givenAt)
     const anchor = known ?? played[0] ?? echoes.last(false, one.clearedAt)
-    return anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)
+    if (anchor === undefined) return 0
+    // What came between the same two frames cannot be told apart: one that is late makes those behind it look early.
+    const together = played.filter(({ arrivedAt, placedAt }) => placedAt === anchor.placedAt && arrivedAt <= knownBy)
+    return (
+      together.reduce((most, { unknown }) => Math.max(most, unknown), anchor.unknown) + behind(anchor.at, one.clearedAt)
+    )
   }
 
   /** The frame behind an echo is waited for as long as the echo is. */
@@ -113,5 +123,5 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
   }
 
-  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated }
+  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated, isLate }
 }
