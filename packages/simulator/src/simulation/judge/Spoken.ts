@@ -451,7 +451,10 @@ export const make = (on: Case): Books => {
     const allowed = tolerance.of(one)
     const off = Math.abs(believedMs - heardMs)
     if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
-    if (heardMs === 0 && !isTold && generatedMs > 0) {
+    // The audio was behind a stall, and so was the echo of its clear: in time nobody could tell that nothing was heard.
+    const behindStall = bounds.frame + Tolerance.rounding + bounds.toCarrier.most - bounds.toCarrier.least
+    const isUntellable = isCut && tolerance.isLate(one) && off <= Math.min(allowed, behindStall)
+    if (heardMs === 0 && !isTold && generatedMs > 0 && !isUntellable) {
       found(
         "unheard is deleted",
         at,

@@ -95,6 +95,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     if (known === undefined && isLate && stretch !== undefined) return ofWay(one, stretch.from - stretch.givenAt)
     const anchor = known ?? played[0] ?? echoes.last(false, one.clearedAt)
     if (anchor === undefined) return 0
+    // Nothing of it was heard, and the mark before it, which was as late, was not back.
+    const isUnheard = one.heardAt === Number.NEGATIVE_INFINITY && anchor.arrivedAt > knownBy
+    if (isLate && isUnheard && anchor.givenAt > Number.NEGATIVE_INFINITY) return ofWay(one, anchor.at - anchor.givenAt)
     // What came between the same two frames cannot be told apart: one that is late makes those behind it look early.
     const together = played.filter(({ arrivedAt, placedAt }) => placedAt === anchor.placedAt && arrivedAt <= knownBy)
     return (
