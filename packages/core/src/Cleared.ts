@@ -69,10 +69,12 @@ export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
   if (mark === undefined) return cut
   const marks = cut.marks.filter((other) => other !== mark)
   const early = Playback.earlyMs(played(cut), mark, now)
+  const last = cut.echoes.at(-1)
+  const isBehindEarly = last?.isEarly === true && last.at.after === now.after && last.mark.position <= mark.position
   return {
     ...cut,
     marks,
-    echoes: [...cut.echoes, { mark, at: now, isEarly: early > 0 }],
+    echoes: [...cut.echoes, { mark, at: now, isEarly: early > 0 || isBehindEarly }],
     flushed: early > FLUSHED_EARLY_MS ? (cut.flushed ?? now) : cut.flushed
   }
 }
@@ -136,6 +138,12 @@ export const notAfter = (cut: Cleared, latest: number): Cleared => ({
 /** When the clear took effect, or will have. */
 const silenceOf = (cut: Cleared, roundTrip: number): number =>
   cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
+
+/** How long its first mark has been out, which finds an empty buffer and is echoed at once: no round trip is shorter. */
+export const waitedMs = ({ marks, notBefore, played, silent }: Cleared): number => {
+  const first = marks[0]
+  return silent === null && played === 0 && first?.position === 0 && first.leading ? notBefore - first.sentAt : 0
+}
 
 /** A leading mark that is not back was not reached before the last frame. */
 const notBegunBefore = (cut: Cleared, roundTrip: number): number =>

@@ -292,7 +292,7 @@ export const resume = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger
   const cut = ledger.cuts.at(-1)
   const over: Ledger = { ...ledger, kept: Kept.empty, unsent: [], unsentBytes: 0, paused: false }
   if (!ledger.paused || cut === undefined || stream === null) return over
-  const position = Cleared.positionOf(cut, roundTripOf(ledger))
+  const position = Cleared.positionOf(cut, roundTripFor(ledger, cut))
   const rest = Kept.from(kept, position)
   const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
   const items = settled(ledger.items, cut, position).map((account) => ({
@@ -353,7 +353,7 @@ export const settleCut = (ledger: Ledger, now: Moment): readonly [Ledger, Readon
   const told: Array<Cut> = []
   let { items, stretches } = ledger
   for (const cut of due) {
-    const position = Cleared.positionOf(cut, roundTripOf(ledger))
+    const position = Cleared.positionOf(cut, roundTripFor(ledger, cut))
     const stretch = Cleared.stretchOf(cut, now, roundTripOf(ledger), OVERDUE_MS)
     items = settled(items, cut, position)
     if (stretch !== null) stretches = withStretch(stretches, stretch)
@@ -601,6 +601,10 @@ const smoothed = (roundTrip: number | null, measured: number): number | null => 
 
 const roundTripOf = (ledger: Ledger): number => ledger.roundTrip ?? UNKNOWN_ROUND_TRIP_MS
 
+/** What is not measured yet is as long as the mark before a cut has been out, at least. */
+const roundTripFor = (ledger: Ledger, cut: Cleared.Cleared): number =>
+  ledger.roundTrip ?? Math.min(MAX_WAITED_MS, Math.max(UNKNOWN_ROUND_TRIP_MS, Cleared.waitedMs(cut)))
+
 const itemOf = (items: ReadonlyArray<ItemAccount>, key: Playback.Key): ItemAccount | null =>
   items.find((account) => Playback.isSame(account, key)) ?? null
 
@@ -618,6 +622,8 @@ const LEADING_BELOW_MS = 1000
 const OVERDUE_MS = 1000
 const UNKNOWN_ROUND_TRIP_MS = 200
 const MAX_ROUND_TRIP_MS = 5000
+/** A mark that is out longer is lost. */
+const MAX_WAITED_MS = 1000
 const MAX_UNSENT_PIECES = 4096
 /** How long the levels of what was heard are looked for. */
 const RECENT_MS = 600

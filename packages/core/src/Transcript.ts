@@ -270,7 +270,7 @@ const insert = (t: Transcript, item: Item): Transcript => {
   const predecessor = t.waiting.findIndex((other) => item.previous !== null && follows(item, other))
   const successor = t.waiting.findIndex((other) => follows(other, item))
   const later = t.waiting.findIndex((other) => other.session > item.session)
-  const end = later === -1 ? t.waiting.length : later
+  const end = lastAnnounced(t, item, later === -1 ? t.waiting.length : later)
   if (predecessor === -1) {
     const index = successor === -1 ? end : successor
     return { ...t, waiting: [...t.waiting.slice(0, index), item, ...t.waiting.slice(index)] }
@@ -281,6 +281,15 @@ const insert = (t: Transcript, item: Item): Transcript => {
   let index = rest.findIndex((other) => follows(item, other)) + 1
   while (index < rest.length && isForgotten(rest[index]) && rest[index]?.session === item.session) index++
   return { ...t, waiting: [...rest.slice(0, index), ...run, ...rest.slice(index)] }
+}
+
+/** The keys that were sent to the model stand behind what it announces before it announces them. */
+const lastAnnounced = ({ waiting }: Transcript, { announced, session }: Item, end: number): number => {
+  const isOnItsWay = (other: Item | undefined) =>
+    other?.speaker === "caller" && !other.announced && other.session === session
+  let index = end
+  while (announced && isOnItsWay(waiting[index - 1])) index--
+  return index
 }
 
 /** The model deleted it. */

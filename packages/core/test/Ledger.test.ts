@@ -185,6 +185,13 @@ describe("hearing", () => {
     assert.strictEqual(it.ledger.roundTrip, 80)
   })
 
+  it("takes a line that was never measured for as slow as its first mark proves it to be", () => {
+    const it = new Told().begin(0).receive(0, "a", 16_000).clear(350)
+    it.ledger = Ledger.notAfter(it.ledger, 430)
+    // It is heard from 430 at the earliest to 350 + 430.
+    assert.deepStrictEqual(figures(it.settle(450)), [["a", 16_000, 16_000, 2800, true]])
+  })
+
   it("narrows the beginning down with every echo", () => {
     const it = new Told().begin(0).receive(0, "a", 8000).receive(0, "a", 8000).receive(0, "a", 8000)
     it.echo(1000, "g0-0", 10).echo(1990, "g0-1", 10).echo(3006, "g0-2", 10)

@@ -230,6 +230,15 @@ describe("Transcript: the caller's turns", () => {
     assert.deepInclude(turns[1], { speaker: "caller", text: "The caller keyed 1." })
   })
 
+  it("stand, keyed, behind what the model announces before it announces them", () => {
+    const said = settle(run([agent("a1"), text("a1", "Hello."), spoken("a1")]))
+    const t = run([keyed("1"), committed("u1", "a1"), transcribed("u1", "Hi.")], said.t)
+    assert.deepStrictEqual(
+      t.waiting.map(({ item }) => item),
+      ["u1", "keys_1"]
+    )
+  })
+
   it("keep a keyed text when the model never announces it", () => {
     assert.deepInclude(settle(run([keyed("digits")]), 10_000).turns[0], { item: "keys_1", text: "digits" })
   })

@@ -410,6 +410,20 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["believed is heard", "settled is heard", "heard in order"]
   },
   {
+    id: "flushed-mark-counts-behind-an-early-one",
+    sentence:
+      "Of the marks that a clear flushed the second counts as played, where it came back a millisecond before the clear's own: it is not early by the first, which is.",
+    seen: "seed w2, call 7565; seed RFg, call 217; seed w4, call 13840; seed w4, call 21123; seed x1, call 2900",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "isEarly: early > 0 || isBehindEarly",
+        replace: "isEarly: early > 0"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
     id: "early-mark-is-flushed",
     sentence:
       "A mark that is earlier than what was guessed in a stall or before the first frame counts as flushed, though frames stand between it and the clear.",

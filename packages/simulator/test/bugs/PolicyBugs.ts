@@ -24,9 +24,9 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "  const position = Cleared.positionOf(cut, roundTripOf(ledger))\n  const rest",
+        find: "  const position = Cleared.positionOf(cut, roundTripFor(ledger, cut))\n  const rest",
         replace:
-          "  const position = Playback.positionExpected(cut, cut.clearedAt, roundTripOf(ledger), cut.clearedAt)\n  const rest"
+          "  const position = Playback.positionExpected(cut, cut.clearedAt, roundTripFor(ledger, cut), cut.clearedAt)\n  const rest"
       }
     ],
     where: [/"pauseToDecide":true/],

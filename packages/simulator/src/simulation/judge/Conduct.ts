@@ -53,6 +53,8 @@ export const make = (on: Case, books: Books): Rule => {
   let keyedAt = 0
   let told = ""
   const wrong = new Set<number>()
+  /** Items that they generated. */
+  const foreign = new Set<string>()
   const endCalls = new Set<string>()
   let goodbyeAt = Number.POSITIVE_INFINITY
   let requestedEnd = false
@@ -172,6 +174,9 @@ export const make = (on: Case, books: Books): Rule => {
           if (event.output !== null && event.output.type !== "audio/pcmu") wrong.add(event.session)
           if (event.input !== null && event.input.type !== "audio/pcmu") wrong.add(event.session)
           return
+        case "ModelAudio":
+          if (wrong.has(event.session)) foreign.add(event.item)
+          return
         case "ModelToolCalled":
           if (event.name === "end_call" && plan.agent.endCall) endCalls.add(event.call)
           return
@@ -202,7 +207,9 @@ export const make = (on: Case, books: Books): Rule => {
           return cutOff(at)
         case "ForwardAudio":
         case "PlayAudio":
-          if (wrong.has(command.session)) found("right format", at, `${command._tag} with a session of another format`)
+          // What was generated before its session changed the format may still be played.
+          if (wrong.has(command.session) && (command._tag === "ForwardAudio" || foreign.has(command.item)))
+            found("right format", at, `${command._tag} with a session of another format`)
           if ((peers.sessions[command.session]?.readyAt ?? Number.POSITIVE_INFINITY) > at) {
             found("right format", at, `${command._tag} with a session whose format is not known yet`)
           }

@@ -362,6 +362,8 @@ export const make = (on: Case): Books => {
     const fastest = echoes.fastest()
     const probe = echoes.cleared(at)
     for (const one of open) {
+      // Cut already, and not gone on with: it is the first clear that tells.
+      if (one.isCut) continue
       one.isCut = true
       one.clearGivenAt = at
       one.leftAt = at
@@ -372,7 +374,10 @@ export const make = (on: Case): Books => {
 
   const told = (command: Extract<Command, { _tag: "DeleteItem" | "Truncate" }>, at: number): void => {
     if (command._tag === "DeleteItem") {
-      for (const one of open) if (one.item === command.item && one.session === command.session) one.toldAt = at
+      const ofIt = open.filter((one) => one.item === command.item && one.session === command.session)
+      for (const one of ofIt) one.toldAt = at
+      // What a model says of it afterwards belongs to nothing.
+      if (ofIt.length === 0) isOver(command.item, false)
       return
     }
     const one = find(command.session, command.item, command.contentIndex)
@@ -406,6 +411,11 @@ export const make = (on: Case): Books => {
   const lastChange = (one: Spoken): number =>
     Math.max(one.receivedAt, one.sentAt, one.heardAt, one.clearedAt, one.doneAt, peers.streams.at(-1)?.startedAt ?? 0)
 
+  const isOver = (item: string, isWhole: boolean): void => {
+    over.set(item, isWhole)
+    if (over.size > remembered) over.delete(over.keys().next().value ?? "")
+  }
+
   /** Judges the items that cannot change any more; `until`: the time they had to be told in. */
   const look = (until: number): void => {
     for (let index = 0; index < open.length; index++) {
@@ -423,8 +433,7 @@ export const make = (on: Case): Books => {
       if (!isFinal || lastChange(one) + bounds.settle > until) continue
       open.splice(index--, 1)
       judge(one)
-      over.set(one.item, one.heard === one.received && !one.isCut)
-      if (over.size > remembered) over.delete(over.keys().next().value ?? "")
+      isOver(one.item, one.heard === one.received && !one.isCut)
     }
   }
 
@@ -442,7 +451,10 @@ export const make = (on: Case): Books => {
     const allowed = tolerance.of(one)
     const off = Math.abs(believedMs - heardMs)
     if ((isTold || isCut) && (believedMs > 0 || heardMs > 0)) measures.cutErrors.push(off)
-    if (heardMs === 0 && !isTold && generatedMs > 0) {
+    // The audio was behind a stall, and so was the echo of its clear: in time nobody could tell that nothing was heard.
+    const behindStall = bounds.frame + Tolerance.rounding + bounds.toCarrier.most - bounds.toCarrier.least
+    const isUntellable = isCut && tolerance.isLate(one) && off <= Math.min(allowed, behindStall)
+    if (heardMs === 0 && !isTold && generatedMs > 0 && !isUntellable) {
       found(
         "unheard is deleted",
         at,

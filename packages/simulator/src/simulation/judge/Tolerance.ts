@@ -37,6 +37,8 @@ export interface Tolerance {
   readonly atEcho: (one: Cut) => number
   /** The model was told before the echo of the clear came. */
   readonly isEstimated: (one: Cut) => boolean
+  /** The echo of its clear came later than it is waited for. */
+  readonly isLate: (one: Cut) => boolean
 }
 
 export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyArray<Stretch>): Tolerance => {
@@ -44,6 +46,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
 
   const isEstimated = (one: Cut): boolean =>
     one.toldAt > Number.NEGATIVE_INFINITY && (echoes.last(true, one.clearedAt)?.arrivedAt ?? 0) > one.toldAt
+
+  const isLate = (one: Cut): boolean =>
+    (echoes.last(true, one.clearedAt)?.arrivedAt ?? Number.POSITIVE_INFINITY) > one.clearGivenAt + bounds.echo
 
   /**
    * When the clear reached the carrier nobody could tell but by what was measured before, be it in a stall. Where its echo
@@ -89,7 +94,15 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     const known = played.findLast(({ arrivedAt }) => arrivedAt <= knownBy)
     if (known === undefined && isLate && stretch !== undefined) return ofWay(one, stretch.from - stretch.givenAt)
     const anchor = known ?? played[0] ?? echoes.last(false, one.clearedAt)
-    return anchor === undefined ? 0 : anchor.unknown + behind(anchor.at, one.clearedAt)
+    if (anchor === undefined) return 0
+    // Nothing of it was heard, and the mark before it, which was as late, was not back.
+    const isUnheard = one.heardAt === Number.NEGATIVE_INFINITY && anchor.arrivedAt > knownBy
+    if (isLate && isUnheard && anchor.givenAt > Number.NEGATIVE_INFINITY) return ofWay(one, anchor.at - anchor.givenAt)
+    // What came between the same two frames cannot be told apart: one that is late makes those behind it look early.
+    const together = played.filter(({ arrivedAt, placedAt }) => placedAt === anchor.placedAt && arrivedAt <= knownBy)
+    return (
+      together.reduce((most, { unknown }) => Math.max(most, unknown), anchor.unknown) + behind(anchor.at, one.clearedAt)
+    )
   }
 
   /** The frame behind an echo is waited for as long as the echo is. */
@@ -109,9 +122,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   /** How long after its leading mark audio began: the carrier echoes the mark, and the audio arrives later. */
   const behind = (anchorAt: number, clearedAt: number): number => {
     const stretch = stretches.findLast(({ from }) => from <= clearedAt)
-    const beganAt = stretch === undefined || stretch.to < anchorAt - 1 ? clearedAt : stretch.from
+    const beganAt = stretch === undefined || stretch.to < anchorAt + 1 ? clearedAt : stretch.from
     return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
   }
 
-  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated }
+  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated, isLate }
 }

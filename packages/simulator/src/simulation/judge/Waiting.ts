@@ -25,6 +25,8 @@ export const make = (on: Case, books: Books): Rule => {
   let turns: Array<Turn> = []
   /** How long turns have waited while nobody spoke and nothing was done about them. */
   let waited = 0
+  /** How long those before the last had. */
+  let waitedBefore = 0
   let lookedAt = 0
   const active = new Set<string>()
   const running = new Set<string>()
@@ -125,6 +127,9 @@ export const make = (on: Case, books: Books): Rule => {
           return spoke(event, at)
         case "ModelSpeechCommitted":
           measures.callerTurns++
+          // Who goes on before anybody had to ask for an answer has not waited for one.
+          if (waited - waitedBefore < Bounds.idle / 2) waited = Math.min(waited, waitedBefore)
+          waitedBefore = waited
           turns.push({ item: event.item, at })
           return
         case "ModelResponseCreated":
