@@ -468,6 +468,24 @@ describe("Calls", () => {
     })
   )
 
+  it.scoped(
+    "ended politely: at once where nobody speaks, else when nobody does any more, or when the time is over",
+    () =>
+      Effect.gen(function* () {
+        const { calls, fromModel, ready, stream } = yield* registry()
+        for (const callSid of ["CA1", "CA2"]) stream(callSid, yield* token(calls, callSid))
+        ready()
+        fromModel((at) => ({ _tag: "ModelSpeechStarted", at, session: 0, item: "item_1", audioStartMs: 0 }))
+        const ending = yield* Effect.fork(calls.endPolitely("5 seconds"))
+        yield* TestClock.adjust("4900 millis")
+        assert.strictEqual(yield* calls.get("CA1"), null)
+        assert.strictEqual((yield* calls.get("CA2"))?.speaking.caller, true)
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(ending)
+        assert.strictEqual(yield* calls.live, 0)
+      })
+  )
+
   const ends = (asked: "asked" | "not asked", seconds: number) =>
     Effect.gen(function* () {
       const begun = yield* Deferred.make<ReadonlyArray<ReadonlyArray<string>>>()
@@ -511,7 +529,8 @@ describe("Calls", () => {
       )
       const sent: Array<string> = []
       const carrier = route.accept({ ...silent, send: (message) => sent.push(String(message)) > 0 }, {
-        url: CarrierSocket.PATH
+        url: CarrierSocket.PATH,
+        headers: {}
       } as IncomingMessage)
       if (!("onText" in carrier)) return assert.fail("no text")
       const streamSid = "MZ1"

@@ -196,7 +196,7 @@ describe("twilio's own library writes the same TwiML", () => {
     )
   })
 
-  it("to say something and hang up, and to reject", () => {
+  it("to say something and hang up, to reject, and to ask elsewhere", () => {
     void FastCheck.assert(
       FastCheck.property(text, FastCheck.constantFrom<"busy" | "rejected">("busy", "rejected"), (words, reason) => {
         const said = new twilio.twiml.VoiceResponse()
@@ -206,6 +206,11 @@ describe("twilio's own library writes the same TwiML", () => {
         const rejected = new twilio.twiml.VoiceResponse()
         rejected.reject({ reason })
         assert.strictEqual(Twilio.TwiML.reject(reason), rejected.toString())
+        const url = `https://b.example/incoming-call?${new URLSearchParams({ words, x: "1" })}`
+        const redirected = new twilio.twiml.VoiceResponse()
+        redirected.pause({ length: 1 })
+        redirected.redirect({ method: "POST" }, url)
+        assert.strictEqual(plain(unquoted(Twilio.TwiML.redirect(url))), plain(redirected.toString()))
       }),
       { numRuns: 1_000, seed: RUNS.seed }
     )

@@ -291,6 +291,7 @@ describe.concurrent("every answer", () => {
         if (code !== null) assert.strictEqual(problem.code, code, what)
         for (const part of ["evil", "etc", "abc", "stack", "Error:"]) assert.notInclude(text, part)
       }
+      assert.strictEqual(live.logs.filter((line) => line.includes("reason=webhook_method")).length, 1)
     })
   )
 

@@ -92,7 +92,7 @@ export const answer = Effect.fnUntraced(function* (
   )
 })
 
-/** The webhook as a route's handler, for GET and POST. */
+/** The webhook as a route's handler, for every method. */
 export const handler = (
   options: Options
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Calls | HttpServerRequest.HttpServerRequest> =>
@@ -110,7 +110,9 @@ export const handler = (
     })
   }).pipe(
     Effect.catchTag("RequestError", () => refused("webhook_body")),
-    Effect.map(({ body, contentType, status }) => HttpServerResponse.text(body, { status, contentType }))
+    Effect.map(({ body, contentType, status }) =>
+      HttpServerResponse.text(body, { status, contentType, headers: status === 405 ? { allow: "GET, POST" } : {} })
+    )
   )
 
 /** `wss://` under the public origin; without one what the request says of itself, `ws://` on this machine alone. */

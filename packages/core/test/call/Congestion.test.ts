@@ -35,6 +35,13 @@ const unread = (agent: Partial<Agent.Agent> = {}): Scene.Scene => {
   return scene
 }
 
+/** The agent ends the call, and its response. */
+const hangsUp = (scene: Scene.Scene): void => {
+  const end = { item: "call_1", call: "call_1", name: "end_call", arguments: "{}" }
+  scene.on({ _tag: "ModelToolCalled", session: 0, response: "resp_1", ...end })
+  Scene.done(scene, "resp_1")
+}
+
 describe("A carrier that does not read", () => {
   it("is sent no audio; what waits follows in order, once, when it reads again", () => {
     const scene = unread()
@@ -162,20 +169,24 @@ describe("A carrier that does not read", () => {
   it("keeps the goodbye until it reads, and hangs up when that was heard", () => {
     const scene = unread()
     Scene.says(scene, "resp_1", "item_1", 1000)
-    scene.on({
-      _tag: "ModelToolCalled",
-      session: 0,
-      response: "resp_1",
-      item: "call_1",
-      call: "call_1",
-      name: "end_call",
-      arguments: "{}"
-    })
-    Scene.done(scene, "resp_1")
+    hangsUp(scene)
     assert.notInclude(Scene.tags(quiet(scene, 20_000)), "HangUp")
     assert.lengthOf(played(drained(scene)), 1)
     assert.notInclude(Scene.tags(scene.frames(1_500)), "HangUp")
     assert.include(Scene.tags([...Scene.echoes(scene), ...scene.frames(40)]), "HangUp")
+  })
+
+  it("plays late what was in its socket: the call hangs up after that, though no mark comes back", () => {
+    const scene = Scene.live()
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 4000, "Goodbye.")
+    hangsUp(scene)
+    scene.frames(500)
+    congested(scene)
+    quiet(scene, 10_000)
+    drained(scene)
+    assert.notInclude(Scene.tags(scene.frames(4_000)), "HangUp")
+    assert.include(Scene.tags(scene.frames(3_000)), "HangUp")
   })
 
   it("is given up after a minute, and told of where it ends before", () => {
@@ -250,6 +261,19 @@ describe("A model that does not read", () => {
     }
     assert.notInclude(Scene.tags(late(1500)), "Clear")
     assert.include(Scene.tags(late(2500)), "Clear")
+  })
+
+  it("hears of speech from before it stopped as live speech, which interrupts", () => {
+    const scene = Scene.live()
+    modelCongested(scene)
+    scene.frames(1000)
+    modelDrained(scene)
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    const speech = (onsetMs: number) =>
+      scene.on({ _tag: "ModelSpeechStarted", session: 0, item: "user_1", audioStartMs: onsetMs - 300 })
+    assert.notInclude(Scene.tags(speech(1100)), "Clear")
+    assert.include(Scene.tags(speech(900)), "Clear")
   })
 
   it("is asked for a response once: the request is overdue only after it could be read", () => {

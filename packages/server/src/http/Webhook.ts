@@ -24,7 +24,7 @@ export const layer = (options: IncomingCall.Options) =>
           return response
         })
       )
-      yield* router.add("GET", IncomingCall.PATH, handler)
-      yield* router.add("POST", IncomingCall.PATH, handler)
+      // Of any method: what is no call is refused as such, told and counted.
+      yield* router.add("*", IncomingCall.PATH, handler)
     })
   )
