@@ -33,10 +33,6 @@ export const carrierDrained = (call: Draft): void => {
   // On a stream that is about to close nobody would hear it.
   if (call.phase !== "live") return
   call.ledger = Ledger.drain(call.ledger, now(call), call.out)
-  // The marks of a clear leave only now.
-  const echoBy = call.at + Ledger.echoWaitMs(call.ledger)
-  if (call.cut !== null) call.cut = { ...call.cut, due: Math.max(call.cut.due, echoBy) }
-  if (call.pause?.goesOn === true) call.pause = { ...call.pause, due: Math.max(call.pause.due, echoBy) }
   Items.settleHeard(call)
 }
 
@@ -46,6 +42,10 @@ export const carrierGone = (call: Draft): void => {
   if (congestion === null) return
   call.carrier = { ...call.carrier, congestion: null }
   over(call, "carrier", congestion)
+  // The marks of a clear leave only now.
+  const echoBy = call.at + Ledger.echoWaitMs(call.ledger)
+  if (call.cut !== null) call.cut = { ...call.cut, due: Math.max(call.cut.due, echoBy) }
+  if (call.pause?.goesOn === true) call.pause = { ...call.pause, due: Math.max(call.pause.due, echoBy) }
   const lost = toMs(call.ledger.lostBytes - congestion.lostBytes)
   if (lost > 0)
     note(call, "audio dropped", `${lost} ms of the agent's audio found no room while the carrier did not read`)
@@ -59,7 +59,6 @@ export const ofModel = (call: Draft): void => {
 export const modelDrained = (call: Draft): void => {
   if (call.model.congestion === null) return
   modelGone(call)
-  if (call.slot._tag !== "Idle") call.slot = { ...call.slot, due: Math.max(call.slot.due, call.at + Limits.requestMs) }
   if (call.model.status !== "ready") return
   call.caller = CallerAudio.flush(call.caller, call.model.session, call.out)
 }
@@ -70,6 +69,7 @@ export const modelGone = (call: Draft): void => {
   if (congestion === null) return
   call.model = { ...call.model, congestion: null }
   over(call, "model", congestion)
+  if (call.slot._tag !== "Idle") call.slot = { ...call.slot, due: Math.max(call.slot.due, call.at + Limits.requestMs) }
   const lost = toMs(call.caller.lostBytes - congestion.lostBytes)
   // Before it is ready that is told then.
   if (lost > 0 && status === "ready") {

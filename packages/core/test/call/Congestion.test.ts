@@ -97,6 +97,16 @@ describe("A carrier that does not read", () => {
     assert.include(Scene.notes(scene.frames(2000)), "cut estimated")
   })
 
+  it("leaves no wait behind in the past when it reads again while the line closes", () => {
+    const scene = unread({ turns: "machine" })
+    scene.frames(200, Scene.loud)
+    Scene.speaks(scene)
+    scene.on({ _tag: "CarrierStopped", stream: 0 })
+    scene.wait(3000)
+    drained(scene)
+    assert.isAbove(Call.nextDeadline(scene.state()) ?? 0, scene.now())
+  })
+
   it("goes on after a pause with the rest, and then with what was said in it, when it reads", () => {
     const scene = unread({ turns: "machine", interruptAfterMs: 500, pauseToDecide: true })
     Scene.says(scene, "resp_1", "item_1", 1000)
