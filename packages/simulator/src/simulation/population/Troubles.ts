@@ -375,13 +375,13 @@ const graveOfCarrier = (random: Random.Random, lastsMs: number): CarrierFault =>
 const mildOfNetwork = (random: Random.Random, lastsMs: number): NetworkFault =>
   weighted<() => NetworkFault>(random, [
     [
-      3,
-      () => ({
-        _tag: "Congested",
-        peer: pick(random, ["carrier", "model"]),
-        atMs: random.integer(0, lastsMs),
-        ms: spread(random, 600, 6_000)
-      })
+      6,
+      () => {
+        const peer = pick<"carrier" | "model">(random, ["carrier", "model"])
+        // Ten seconds of the caller are kept, a minute of the agent.
+        const ms = spread(random, 600, peer === "model" ? 9_000 : 20_000)
+        return { _tag: "Congested", peer, atMs: random.integer(0, lastsMs), ms }
+      }
     ],
     [3, () => ({ _tag: "ConnectSlow", afterMs: spread(random, 100, 8_000) })],
     [
