@@ -74,7 +74,7 @@ export const make = (on: Case, books: Books): Rule => {
     if (event.status === "failed") {
       fails(event.error?.code ?? null)
       if (event.inConversation) failed++
-    } else if (event.status !== "incomplete") {
+    } else if (event.inConversation && event.status !== "incomplete") {
       requests = 0
       failed = 0
       // A response that hung is cancelled in the end: that is no success.
@@ -84,8 +84,8 @@ export const make = (on: Case, books: Books): Rule => {
 
   const ended = (outcome: string, at: number): void => {
     if (outcome !== "model lost" && outcome !== "model refused") return
-    const isReady = (peers.sessions.at(-1)?.readyAt ?? Number.POSITIVE_INFINITY) <= at
-    const isLate = !isReady && at - connectedAt >= readyMs - 1
+    const readyAt = peers.sessions.at(-1)?.readyAt ?? Number.POSITIVE_INFINITY
+    const isLate = Math.min(readyAt, at) - connectedAt >= readyMs - 1
     const isLost = peers.sessions.some(({ endedBy }) => endedBy === "model")
     if (isFatal || isLost || isLate || failures >= attempts || isRefused) return
     found("ends for a reason", at, `"${outcome}", and nothing of it was seen but ${failures} failures`)
