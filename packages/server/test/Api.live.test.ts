@@ -289,7 +289,8 @@ describe.concurrent("every answer", () => {
         assert.strictEqual(problem.requestId, headers.get("x-request-id"), what)
         assert.strictEqual(headers.get("allow"), allow, what)
         if (code !== null) assert.strictEqual(problem.code, code, what)
-        for (const part of ["evil", "etc", "abc", "stack", "Error:"]) assert.notInclude(text, part)
+        const said = text.replace(problem.requestId ?? "", "")
+        for (const part of ["evil", "etc", "abc", "stack", "Error:"]) assert.notInclude(said, part)
       }
       assert.strictEqual(live.logs.filter((line) => line.includes("reason=webhook_method")).length, 1)
     })

@@ -5,10 +5,10 @@ import type { KnownBug } from "./KnownBug.ts"
 /** What is told of a cut item is read off a clock of the caller's audio, from the first delta of a response on. */
 const clockAtFirstDelta = (isKept: string, since: string) => ({
   file: "call/ModelEvents.ts",
-  find: "  if (Slot.alive(call, event.response)) {\n    call.ledger",
+  find: "  if (Slot.alive(call, event.response)) {\n    const { lostBytes } = call.ledger",
   replace: `  if (!(${isKept})) count(call, { started: { ${since}, at: now(call).at } })
   if (Slot.alive(call, event.response)) {
-    call.ledger`
+    const { lostBytes } = call.ledger`
 })
 
 const toldByClock = (audioEndMs: string) => ({
@@ -203,8 +203,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/ModelEvents.ts",
-        find: "  if (Slot.alive(call, event.response)) {\n    call.ledger",
-        replace: "  if (Slot.holds(call, event.response)) {\n    call.ledger"
+        find: "  if (Slot.alive(call, event.response)) {\n    const { lostBytes } = call.ledger",
+        replace: "  if (Slot.holds(call, event.response)) {\n    const { lostBytes } = call.ledger"
       }
     ],
     by: ["nothing stale"]
@@ -281,7 +281,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Deadlines.ts",
-        find: "    due: (state) => state.cut?.due ?? null,\n",
+        find: "    due: ({ carrier, cut }) => (cut === null || carrier.congestion !== null ? null : cut.due),\n",
         replace: "    due: () => null,\n"
       }
     ],

@@ -55,8 +55,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "call/Deadlines.ts",
-        find: "due: (state) => state.pause?.due ?? null, fire: Sound.paused",
-        replace: "due: () => null, fire: Sound.paused"
+        find: "due: ({ carrier, pause }) => (pause === null || (pause.goesOn && carrier.congestion !== null) ? null : pause.due),",
+        replace: "due: () => null,"
       },
       {
         file: "call/Deadlines.ts",

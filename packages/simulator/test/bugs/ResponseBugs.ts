@@ -80,8 +80,8 @@ export const list: ReadonlyArray<KnownBug> = [
       },
       {
         file: "call/Deadlines.ts",
-        find: '(state.slot._tag === "Idle" ? null : state.slot.due)',
-        replace: '(state.slot._tag === "Idle" || state.slot._tag === "Requested" ? null : state.slot.due)'
+        find: '(slot._tag === "Idle" || model.congestion !== null ? null : slot.due)',
+        replace: '(slot._tag === "Idle" || slot._tag === "Requested" || model.congestion !== null ? null : slot.due)'
       }
     ],
     where: [/ResponseRefused|ResponseOfItsOwn/],
