@@ -51,6 +51,8 @@ export interface Ledger {
   readonly paused: boolean
   /** The carrier does not read: what is received waits. */
   readonly congested: boolean
+  /** Marks of a lower number waited for a carrier that did not read: they tell no round trip. */
+  readonly readsFrom: number
   readonly playback: Playback.Playback
   /** Cleared and not settled, oldest first. */
   readonly cuts: ReadonlyArray<Cleared.Cleared>
@@ -112,6 +114,7 @@ export const make = (keeps: Kept.Contents): Ledger => ({
   kept: Kept.empty,
   paused: false,
   congested: false,
+  readsFrom: 0,
   playback: Playback.empty(0, DEFAULT_BYTES_PER_MS),
   cuts: [],
   stretches: []
@@ -144,6 +147,7 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     kept: Kept.empty,
     paused: false,
     congested: false,
+    readsFrom: ledger.nextMark,
     playback: Playback.empty(sent > 0 ? generation + 1 : generation, rate),
     cuts: ledger.cuts.map((cut) => ({ ...cut, probe: null, segments: [], marks: [], echoes: [], since: null })),
     stretches: []
@@ -179,9 +183,9 @@ export const congest = (ledger: Ledger): Ledger => ({ ...ledger, congested: true
 
 /** It reads again: what waits is sent in order. */
 export const drain = (ledger: Ledger, now: Moment, out: Array<Command>): Ledger => {
-  const { stream, unsent } = ledger
-  if (stream === null || ledger.paused) return { ...ledger, congested: false }
-  const drained: Ledger = { ...ledger, congested: false, unsent: [], unsentBytes: 0 }
+  const { nextMark, stream, unsent } = ledger
+  if (stream === null || ledger.paused) return { ...ledger, congested: false, readsFrom: nextMark }
+  const drained: Ledger = { ...ledger, congested: false, readsFrom: nextMark, unsent: [], unsentBytes: 0 }
   const sent = unsent.reduce((ledger, piece) => send(ledger, stream, piece, now, out), drained)
   return { ...sent, playback: Playback.late(sent.playback, now, roundTripOf(sent)) }
 }
@@ -211,7 +215,7 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
   const [playback, played] = Playback.play(ledger.playback, mark, index, now)
   return [
     {
-      ...(played.atOnce ? measured(ledger, mark.sentAt, now) : ledger),
+      ...(played.atOnce ? measured(ledger, number, mark.sentAt, now) : ledger),
       items: settled(ledger.items, playedOut(ledger.playback, mark.position), mark.position),
       playback,
       kept: Kept.release(ledger.kept, mark.position - (ledger.keeps.levels ? RECENT_MS * ledger.bytesPerMs : 0)),
@@ -524,10 +528,10 @@ const echoOfCut = (ledger: Ledger, number: number, now: Moment): readonly [Ledge
   if (silent === null) {
     // The first mark of a generation finds an empty buffer: it is echoed at once, never flushed.
     const first = cut.marks.find((mark) => mark.number === number && mark.position === 0 && mark.leading)
-    return [{ ...(first === undefined ? ledger : measured(ledger, first.sentAt, now)), cuts }, STALE]
+    return [{ ...(first === undefined ? ledger : measured(ledger, number, first.sentAt, now)), cuts }, STALE]
   }
   return [
-    { ...measured(ledger, cut.clearedAt, silent), cuts },
+    { ...measured(ledger, number, cut.clearedAt, silent), cuts },
     { kind: "cut", at: silent }
   ]
 }
@@ -583,11 +587,14 @@ const withCut = (ledger: Ledger, cut: Cleared.Cleared): Ledger => {
   }
 }
 
-const measured = (ledger: Ledger, sentAt: number, echoed: Moment): Ledger => ({
-  ...ledger,
-  roundTrip: smoothed(ledger.roundTrip, echoed.at - sentAt),
-  measured: { before: ledger.roundTrip, sentAt, echoed }
-})
+const measured = (ledger: Ledger, number: number, sentAt: number, echoed: Moment): Ledger =>
+  number < ledger.readsFrom || ledger.congested
+    ? ledger
+    : {
+        ...ledger,
+        roundTrip: smoothed(ledger.roundTrip, echoed.at - sentAt),
+        measured: { before: ledger.roundTrip, sentAt, echoed }
+      }
 
 /** As the frame behind its echo tells. */
 const measuredBy = ({ before, echoed, sentAt }: Measured, latest: number): number | null =>

@@ -287,19 +287,5 @@ export const list: ReadonlyArray<KnownBug> = [
     ],
     where: [/EchoesMissing/],
     by: ["told in time", "turn answered", "no dead air"]
-  },
-  {
-    id: "truncation-held-too-long",
-    sentence: "A truncation waits for the end of its response, however long that takes.",
-    seen: "design.md: nothing proves that truncate is accepted before response.done, nor that it comes",
-    patches: [
-      {
-        file: "call/Items.ts",
-        find: "      due: heardBytes >= receivedBytes ? null : call.at + Limits.holdMs,\n",
-        replace: "      due: null,\n"
-      }
-    ],
-    where: [/CancelSlow|ResponseHangs/],
-    by: ["told in time"]
   }
 ]
