@@ -21,12 +21,12 @@ import {
   writeFileSync
 } from "node:fs"
 import { request } from "node:http"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join, posix, relative } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { DockerfileParser } from "dockerfile-ast"
+import { freePort } from "./port.mjs"
 
 const repository = fileURLToPath(new URL("..", import.meta.url))
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -193,14 +193,6 @@ const confine = (stage) => {
   sh("mount", "-o", "remount,ro", stage.root)
   sh("mount", "-t", "tmpfs", "tmpfs", join(stage.root, "tmp"))
   return { ...stage, confined: true }
-}
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  return port
 }
 
 const post = async (port, path, form) => {

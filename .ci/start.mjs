@@ -6,20 +6,12 @@ import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
-import { createServer } from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { freePort } from "./port.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const recordings = `${root}recordings`
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  return port
-}
 
 const until = async (what, seconds, holds) => {
   const started = performance.now()

@@ -1,13 +1,11 @@
 /** `offhook doctor` against a whole deployment over real sockets, proxy included; then each thing is broken once. */
 
-import { execFile, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, describe, it } from "@effect/vitest"
 import { Calls, type Problem, Tools } from "@offhook/adapters"
@@ -24,7 +22,9 @@ import type * as Check from "../src/doctor/Check.ts"
 import * as Doctor from "../src/doctor/Doctor.ts"
 import * as Report from "../src/doctor/Report.ts"
 import * as Startup from "../src/Startup.ts"
+import { BUILD_MS, build, main, root } from "./support/Built.ts"
 import { accountSid, clip, KEY, OPERATOR } from "./support/Live.ts"
+import * as Port from "./support/Port.ts"
 
 const TOKEN = "5e0af1c2b3d4e5f60718293a4b5c6d7e"
 const NUMBER = "+15550100042"
@@ -64,7 +64,7 @@ const deployed = Effect.fnUntraced(function* ({
   proxy = {},
   server = {}
 }: Broken = {}) {
-  const port = yield* freePort
+  const port = yield* Effect.promise(Port.free)
   const front = yield* closing(() => startProxy(port, proxy))
   const brain = Brain.scripted([{ parts: [Brain.say(clip("agent-opening-hours"))] }])
   const model = yield* closing(() => ModelServer.start({ brain, seed: "doctor", apiKey: KEY, faults }))
@@ -228,7 +228,7 @@ describe("the model", () => {
 
   it.scopedLive("nobody there", () =>
     Effect.gen(function* () {
-      const port = yield* freePort
+      const port = yield* Effect.promise(Port.free)
       const { examined } = yield* deployed({ doctor: { OPENAI_REALTIME_URL: `ws://127.0.0.1:${port}/v1/realtime` } })
       toDo(yield* examined, { model: /cannot be reached/ })
     })
@@ -240,7 +240,9 @@ describe("the way to the server", () => {
 
   it.scopedLive("PUBLIC_URL where nobody listens", () =>
     Effect.gen(function* () {
-      const { env, examined } = yield* deployed({ doctor: { PUBLIC_URL: `http://localhost:${yield* freePort}` } })
+      const { env, examined } = yield* deployed({
+        doctor: { PUBLIC_URL: `http://localhost:${yield* Effect.promise(Port.free)}` }
+      })
       const lines = yield* examined
       toDo(lines, {
         webhook: new RegExp(`cannot be reached.* → start Offhook.*port ${env["PORT"]}`),
@@ -411,7 +413,7 @@ describe("around it", () => {
 
   it.scopedLive("a port that is free", () =>
     Effect.gen(function* () {
-      const { examined } = yield* deployed({ doctor: { PORT: String(yield* freePort) } })
+      const { examined } = yield* deployed({ doctor: { PORT: String(yield* Effect.promise(Port.free)) } })
       const lines = yield* examined
       toDo(lines, {})
       assert.match(lines.find(({ check }) => check === "port")?.text ?? "", /is free/)
@@ -487,13 +489,7 @@ describe("the checks themselves", () => {
 })
 
 describe("the process", () => {
-  const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
-  const root = fileURLToPath(new URL("../../..", import.meta.url))
-
-  beforeAll(async () => {
-    const tsc = join(root, "node_modules/typescript/bin/tsc")
-    await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
-  }, 120_000)
+  beforeAll(build, BUILD_MS)
 
   const ran = (command: string, args: ReadonlyArray<string>, cwd: string, env: Env) =>
     Effect.async<{ readonly status: number | null; readonly output: string; readonly errors: string }>((resume) => {
@@ -656,10 +652,3 @@ const startMute = async () => {
 
 const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
   Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))
-
-const freePort = Effect.async<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as Net.AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})

@@ -3,29 +3,21 @@
  * that do not end between two sentences.
  */
 
-import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { Recording, Replay, type Turn } from "@offhook/core"
 import { Brain, Caller, CarrierClient, CarrierRest, ModelServer, Signature } from "@offhook/simulator"
 import { afterEach, assert, beforeAll, it } from "vitest"
 import { WebSocket } from "ws"
+import { BUILD_MS, build, main } from "./support/Built.ts"
 import { accountSid, audio, clip, joined, occurrences, READER } from "./support/Live.ts"
+import * as Port from "./support/Port.ts"
 
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-
-/** What runs is what is built. */
-beforeAll(async () => {
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
-  await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
-}, 120_000)
+beforeAll(build, BUILD_MS)
 
 const closing: Array<() => unknown> = []
 
@@ -57,15 +49,6 @@ const brain = Brain.conversation({
   goodbye: clip("agent-goodbye")
 })
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
-
 const until = async (what: () => boolean): Promise<void> => {
   while (!what()) await setTimeout(20)
 }
@@ -95,7 +78,7 @@ it("SIGTERM under 50 live calls", async () => {
   closing.push(model.close)
   const rest = await CarrierRest.start({ authToken })
   closing.push(rest.close)
-  const port = await freePort()
+  const port = await Port.free()
   const url = `http://127.0.0.1:${port}`
   const webhookUrl = `${url}/incoming-call`
   const server: ChildProcess = spawn(process.execPath, [main, "serve"], {

@@ -1,6 +1,6 @@
 /** The program as a process: what it says, what it leaves, with which status it ends. */
 
-import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { type IncomingMessage, request } from "node:http"
@@ -8,21 +8,14 @@ import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { Brain, Caller, CarrierClient, ModelServer } from "@offhook/simulator"
 import { afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import { WebSocket } from "ws"
+import { BUILD_MS, build, main } from "./support/Built.ts"
 import { clip } from "./support/Live.ts"
+import * as Port from "./support/Port.ts"
 
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-
-/** What runs is what is built. */
-beforeAll(async () => {
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
-  await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
-}, 120_000)
+beforeAll(build, BUILD_MS)
 
 interface Program {
   readonly process: ChildProcess
@@ -97,15 +90,6 @@ const offhook = (args: ReadonlyArray<string>, env: Readonly<Record<string, strin
   return program
 }
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
-
 /** A model that greets and then goes on for 8 s. */
 const modelServer = async (): Promise<string> => {
   const plan: Brain.Plan = { parts: [Brain.say(clip("agent-opening-hours"))] }
@@ -115,7 +99,7 @@ const modelServer = async (): Promise<string> => {
 }
 
 const served = async (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) => {
-  const port = await freePort()
+  const port = await Port.free()
   const url = await modelServer()
   const server = offhook(["serve", ...args], {
     OPENAI_API_KEY: "sk-test",
@@ -198,7 +182,7 @@ describe("configuration", () => {
 
   it("`.env` is read, and the environment wins", async () => {
     writeFileSync(join(directory, ".env"), "OPENAI_API_KEY=sk-test\nPORT=nonsense\n")
-    const port = await freePort()
+    const port = await Port.free()
     const program = offhook([], { PORT: String(port) })
     await program.says(/listening/)
     const response = await fetch(`http://127.0.0.1:${port}/`)
@@ -395,7 +379,7 @@ describe("the simulated call", () => {
   }, 90_000)
 
   it("`start` with a key alone simulates, and says so; only this machine is answered; Ctrl-C ends it, and the call", async () => {
-    const port = await freePort()
+    const port = await Port.free()
     const start = offhook(["start"], { OPENAI_API_KEY: "sk-test", PORT: String(port), HOST: "0.0.0.0" })
     await start.says(/OPENAI_API_KEY is set and was not used/)
     await start.says(/“Hello, this is Luigi's restaurant/)
@@ -432,7 +416,7 @@ describe("the simulated call", () => {
   })
 
   it("`start` with a key and a Twilio account is the real server, and places no call", async () => {
-    const port = await freePort()
+    const port = await Port.free()
     const start = offhook(["start"], {
       OPENAI_API_KEY: "sk-test",
       TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,

@@ -1,25 +1,21 @@
 /** `simulate`, and `replay --what-if` over a directory, as a process. */
 
-import { execFile, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { Finding, Population, SpeechFiles } from "@offhook/simulator"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { BUILD_MS, build, main, root } from "./support/Built.ts"
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-const main = join(root, "packages/server/dist/main.js")
 const env = { PATH: process.env["PATH"] }
 let directory: string
 
 beforeAll(async () => {
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
-  await promisify(execFile)(process.execPath, [tsc, "-b", "packages/server/tsconfig.src.json"], { cwd: root })
+  await build()
   directory = mkdtempSync(join(tmpdir(), "offhook-simulate-"))
-}, 120_000)
+}, BUILD_MS)
 
 afterAll(() => rmSync(directory, { recursive: true }))
 

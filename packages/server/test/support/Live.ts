@@ -1,6 +1,5 @@
 /** The whole server as `App` composes it, between the simulated carrier and the simulated model, over real sockets. */
 
-import * as Net from "node:net"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
@@ -30,6 +29,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as App from "../../src/App.ts"
+import * as Port from "./Port.ts"
 
 export interface Options {
   readonly brain: Brain.Brain
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
   const directory = yield* fs.makeTempDirectoryScoped()
   yield* Effect.addFinalizer(() => Effect.orDie(allReplay(fs, directory)))
   const { authToken } = options
-  const port = authToken === undefined ? 0 : yield* freePort
+  const port = authToken === undefined ? 0 : yield* Effect.promise(Port.free)
   const model = yield* closing(() => ModelServer.start({ seed: "server test", ...options.model, brain: options.brain }))
   const rest = yield* closing(() => CarrierRest.start(authToken === undefined ? {} : { authToken }))
   const logs: Array<string> = []
@@ -201,14 +201,6 @@ export const READER = "reader-0123456789abcdef"
 
 const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
   Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))
-
-/** Of loopback; where a URL must be known before the server is there. */
-const freePort = Effect.async<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as Net.AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** All bytes, one after another. */
 export const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
