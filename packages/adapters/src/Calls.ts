@@ -21,7 +21,9 @@ import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -75,6 +77,8 @@ export interface Stream {
   /** The parameter `token`, and the token of the URL; undefined where there was none. */
   readonly token: string | undefined
   readonly urlToken: string | undefined
+  /** Of its upgrade, for the lines of a call that begins with it. */
+  readonly requestId: string | undefined
   /** Marks that were sent and have not come back. */
   readonly marks: { outstanding: number }
   readonly wire: Wire.Wire
@@ -102,7 +106,10 @@ export interface Listed extends Call.View {
 export class Calls extends Context.Tag("@offhook/adapters/Calls")<
   Calls,
   {
-    /** A webhook whose signature was checked. Repeated it gets the same token and begins nothing. */
+    /**
+     * A webhook whose signature was checked. Repeated it gets the same token and begins nothing. The annotation `requestId`
+     * of who asks is on every line of the call that begins.
+     */
     readonly admit: (call: StreamToken.Bound, parties?: Parties) => Effect.Effect<Admission>
     /** Whether a webhook of this call would be a repeated one. */
     readonly isLive: (callSid: string) => boolean
@@ -202,21 +209,24 @@ const make = Effect.fnUntraced(function* ({
   let isOpen = true
   let isShuttingDown = false
 
-  /** By the layer's runtime: the span and the annotations of the request that brought the call are not the call's. */
-  const begin = (bound: StreamToken.Bound, token: string | null): LiveCall =>
-    Runtime.runSync(
+  /** By the layer's runtime: the span of the request that brought the call is not the call's, its id is. */
+  const begin = (bound: StreamToken.Bound, token: string | null, requestId: string | undefined): LiveCall => {
+    const annotations = { callSid: bound.callSid, ...(requestId === undefined ? {} : { requestId }) }
+    return Runtime.runSync(
       runtime,
       Effect.flatMap(Scope.fork(callScopes, ExecutionStrategy.sequential), (scope) =>
-        start(bound, token, scope).pipe(
+        start(bound, token, annotations, scope).pipe(
           Effect.provideService(Scope.Scope, scope),
-          Effect.annotateLogs("callSid", bound.callSid)
+          Effect.annotateLogs(annotations)
         )
       )
     )
+  }
 
   const start = Effect.fnUntraced(function* (
     { accountSid, callSid }: StreamToken.Bound,
     token: string | null,
+    annotations: Readonly<Record<string, string>>,
     scope: Scope.CloseableScope
   ) {
     const recording = yield* recordings.open({ callSid, config })
@@ -232,7 +242,7 @@ const make = Effect.fnUntraced(function* ({
     )
 
     const log = (effect: Effect.Effect<void>): void => {
-      runLayer(Effect.annotateLogs(effect, "callSid", callSid))
+      runLayer(Effect.annotateLogs(effect, annotations))
     }
 
     const release = (): void => {
@@ -248,7 +258,7 @@ const make = Effect.fnUntraced(function* ({
         Scope.close(scope, Exit.void).pipe(
           Effect.tapErrorCause((cause) => Effect.logError("a call was not released", cause)),
           Effect.ensuring(released),
-          Effect.annotateLogs("callSid", callSid),
+          Effect.annotateLogs(annotations),
           Effect.uninterruptible
         )
       )
@@ -370,7 +380,7 @@ const make = Effect.fnUntraced(function* ({
     if (known === undefined && calls.size >= maxCalls) return refused("stream_limit")
     if (known !== undefined && known.streams > 0) return refused("stream_repeated")
     if (proven !== null) tokens.use(proven)
-    const live = known ?? begin(stream, proven?.text ?? null)
+    const live = known ?? begin(stream, proven?.text ?? null, stream.requestId)
     if (calls.get(callSid) !== live) return refused("stream_failed")
     live.carrier = stream
     return { _tag: "Claimed", driver: live.driver, stream: live.streams++ }
@@ -444,7 +454,7 @@ const make = Effect.fnUntraced(function* ({
 
   return Calls.of({
     admit: (call, parties) =>
-      Effect.sync((): Admission => {
+      Effect.map(Effect.logAnnotations, (annotations): Admission => {
         const known = calls.get(call.callSid)
         if (known !== undefined) {
           known.token ??= tokens.mint(call)
@@ -454,7 +464,8 @@ const make = Effect.fnUntraced(function* ({
         if (!isOpen) return { _tag: "Refused", reason: "call_closed" }
         if (calls.size >= maxCalls) return { _tag: "Refused", reason: "call_limit" }
         const token = tokens.mint(call)
-        begin(call, token).parties = parties ?? null
+        const requestId = Option.getOrUndefined(HashMap.get(annotations, "requestId"))
+        begin(call, token, typeof requestId === "string" ? requestId : undefined).parties = parties ?? null
         return { _tag: "Admitted", token }
       }),
     isLive: (callSid) => calls.has(callSid),

@@ -129,6 +129,7 @@ const registry = (
         streamSid: "MZ1",
         token,
         urlToken: undefined,
+        requestId: "of-upgrade",
         marks: { outstanding: 0 },
         wire,
         closed: closed.await
@@ -255,6 +256,41 @@ describe("Calls", () => {
       }
       yield* token(calls)
       assert.strictEqual(yield* calls.live, 1)
+    })
+  )
+
+  it.scoped("every line of a call has its CallSid, and the id of the request that it began with", () =>
+    Effect.gen(function* () {
+      const { callTool, calls, fromModel, logs, ready, stream } = yield* registry({
+        admittedOnly: false,
+        agent: { tools: [TOOL] },
+        tools: { menu: () => Effect.die(new Error("burnt")) },
+        hangUp: new TwilioRestError({ reason: "Timeout" })
+      })
+      const admitted = yield* Effect.annotateLogs(token(calls), { requestId: "of-webhook", http: "GET /" })
+      stream(CALL, admitted)
+      ready()
+      callTool("menu", "{}")
+      yield* settled
+      yield* Effect.fork(calls.endAll("operator"))
+      yield* calls.idle
+      stream("CA2", undefined)
+      fromModel(() => null as never)
+      yield* calls.idle
+      for (const [callSid, requestId, messages] of [
+        [CALL, "of-webhook", ["call started", "a tool failed", "Twilio REST did not answer in time", "call ended"]],
+        ["CA2", "of-upgrade", ["call started", "call failed"]]
+      ] as const) {
+        const about = logs.filter((line) => line.includes(`callSid=${callSid}`))
+        for (const message of messages)
+          assert.isTrue(
+            about.some((line) => line.includes(message)),
+            message
+          )
+        for (const line of about) assert.include(line, ` requestId=${requestId}`)
+      }
+      for (const line of logs) assert.match(line, / callSid=CA[12]( |$)/)
+      assert.notInclude(logs.join(), "http=")
     })
   )
 

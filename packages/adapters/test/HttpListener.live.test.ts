@@ -445,8 +445,13 @@ describe("an accepted upgrade", () => {
     })
   )
 
-  it.scopedLive("whose accept throws is closed 1011", () =>
-    Effect.gen(function* () {
+  it.scopedLive("whose accept throws is closed 1011, and told with the id of its upgrade", () => {
+    const told: Array<string> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make((entry) => told.push(Logger.logfmtLogger.log(entry)))
+    )
+    return Effect.gen(function* () {
       const listener = yield* listen()
       yield* listener.upgrade({
         ...echo,
@@ -457,8 +462,10 @@ describe("an accepted upgrade", () => {
       const ws = yield* client(listener.port, "/echo")
       assert.deepStrictEqual(yield* closed(ws), [1011, "internal error"])
       yield* settled(listener)
-    }).pipe(quiet)
-  )
+      assert.lengthOf(told, 1)
+      assert.match(told.join(), /a WebSocket handler failed.* requestId=[0-9a-f-]{36}$/s)
+    }).pipe(Effect.provide(logger))
+  })
 
   it.scopedLive("negotiates no compression", () =>
     Effect.gen(function* () {

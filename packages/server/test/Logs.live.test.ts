@@ -108,6 +108,9 @@ describe("what is logged during calls", () => {
           assert.strictEqual(named('"call started"'), 1)
           assert.strictEqual(named('"call ended"'), 1)
           assert.strictEqual(named('"incoming call"'), 1)
+          const requests = new Set(about.map((line) => / requestId=([0-9a-f-]{36})(?: |$)/.exec(line)?.[1]))
+          assert.lengthOf(requests, 1, "every line of a call has the request id of its webhook")
+          assert.notInclude([...requests], undefined)
         }
         const about = lines.filter((line) => line.includes(one.callSid))
         const ended = about.find((line) => line.includes('message="call ended"'))
@@ -118,7 +121,7 @@ describe("what is logged during calls", () => {
         assert.isTrue(about.some((line) => line.includes("from=+*********42") && line.includes("to=+***********17")))
 
         const told = lines.filter((line) => !/callSid=CA\w+/.test(line))
-        for (const line of told) assert.match(line, /refused: |message=""$/, "a line of a call without its CallSid")
+        for (const line of told) assert.match(line, /refused: .* requestId=/, "a line of a call without its CallSid")
         assert.isAtLeast(told.length, 4)
 
         const left = [...lines, ...posted]

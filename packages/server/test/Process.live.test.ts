@@ -302,7 +302,8 @@ describe("signals", () => {
       "call ended"
     ])
     const ended = JSON.parse(lines.at(-1) ?? "") as { annotations: object; logLevel: string; timestamp: string }
-    assert.hasAllKeys(ended.annotations, ["callSid", "costUsd", "durationMs", "interruptions", "outcome", "responses"])
+    const about = ["callSid", "costUsd", "durationMs", "interruptions", "outcome", "requestId", "responses"]
+    assert.hasAllKeys(ended.annotations, about)
     assert.strictEqual(ended.logLevel, "INFO")
     assert.match(ended.timestamp, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
   })

@@ -159,10 +159,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
   const run = yield* FiberSet.makeRuntime<never>()
 
-  const onDefect = (cause: unknown) => {
-    run(Effect.logError("a WebSocket handler failed", Cause.die(cause)))
-  }
-
   const refuseUpgrade = (socket: Net.Socket, requestId: string, reason: Refusal.Reason, fault?: string) => {
     const { code, sentence } = Refusal.reasons[reason]
     answer(socket, code, fault ?? sentence, requestId)
@@ -170,6 +166,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   const upgrade = (route: UpgradeRoute, request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
+    const requestId = identify(request)
+    const onDefect = (cause: unknown) => {
+      run(Effect.annotateLogs(Effect.logError("a WebSocket handler failed", Cause.die(cause)), { requestId }))
+    }
     webSockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       clients.add(ws)
       ws.once("close", () => clients.delete(ws))

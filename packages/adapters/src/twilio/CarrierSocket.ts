@@ -102,7 +102,8 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     let connection: Twilio.Connection = { stream: 0, streamSid: null }
     // Of the token, which was verified, until a start names the call.
     let callSid = urlToken === undefined ? undefined : StreamToken.parse(urlToken)?.callSid
-    const requestId = request.headers[HttpProblem.REQUEST_ID]
+    const header = request.headers[HttpProblem.REQUEST_ID]
+    const requestId = typeof header === "string" ? header : undefined
     let isRefused = false
     let isWaiting = true
     // Of the rate: what came and has not been forgotten yet, and when it was counted.
@@ -115,7 +116,7 @@ export const route = Effect.fnUntraced(function* (options: Options) {
         Refusal.told(reason, {
           ...annotations,
           ...(callSid === undefined ? {} : { callSid }),
-          ...(typeof requestId === "string" ? { requestId } : {})
+          ...(requestId === undefined ? {} : { requestId })
         })
       )
     }
@@ -157,6 +158,7 @@ export const route = Effect.fnUntraced(function* (options: Options) {
         streamSid,
         token: parameters["token"],
         urlToken,
+        requestId,
         marks,
         wire,
         closed: closed.await
