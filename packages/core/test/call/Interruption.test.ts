@@ -12,8 +12,8 @@ const speaking = (agent: Parameters<typeof Scene.live>[0], ms: number, isDone = 
   return scene
 }
 
-/** A response that was cut goes on after it was cancelled: its truncation was refused, and it is given up. */
-const givenUp = () => {
+/** The truncation of a response that was cut is refused, since the response is not done. */
+const refused = () => {
   const scene = speaking({ turns: "machine" }, 1000)
   Scene.speaks(scene)
   scene.frames(100)
@@ -22,6 +22,12 @@ const givenUp = () => {
   assert.isDefined(first)
   const error = { type: "invalid_request_error", code: "invalid_value", message: "in progress", param: "item_id" }
   scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "truncate:item_1" } })
+  return { first, scene }
+}
+
+/** And as the response goes on, it is given up. */
+const givenUp = () => {
+  const { first, scene } = refused()
   assert.deepStrictEqual(Scene.only(scene.wait(5000), "Truncate"), [])
   return { first, scene }
 }
@@ -91,14 +97,7 @@ describe("Interrupting", () => {
   })
 
   it("tells a truncation again that was refused because its response was not done", () => {
-    const scene = speaking({ turns: "machine" }, 1000)
-    Scene.speaks(scene)
-    scene.frames(100)
-    Scene.echoes(scene)
-    const [first] = Scene.only(scene.wait(300), "Truncate")
-    assert.isDefined(first)
-    const error = { type: "invalid_request_error", code: "invalid_value", message: "in progress", param: "item_id" }
-    scene.on({ _tag: "ModelErred", session: 0, error: { ...error, cause: "truncate:item_1" } })
+    const { first, scene } = refused()
     assert.deepStrictEqual(Scene.only(scene.wait(500), "Truncate"), [])
     assert.deepStrictEqual(Scene.only(Scene.done(scene, "resp_1", "cancelled"), "Truncate"), [first])
   })
