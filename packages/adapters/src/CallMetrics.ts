@@ -20,12 +20,18 @@ const DRIFT = 0.0002
 /** What the agent's audio is counted in where it was dropped, ms: its deltas have any length. */
 const FRAME_MS = 20
 
-/** Makes the series of every outcome and error, so that the first of each is seen as a step. */
-export const declare = (metrics: Service): void => {
+/** Makes the series of whatever may go wrong, so that the first of each is seen as a step. */
+export const declare = (metrics: Service, tools: ReadonlyArray<string>): void => {
   for (const outcome of OUTCOMES) metrics.add("offhook_calls_ended_total", 0, { outcome })
   for (const where of ["connect", "session", "response", "close"]) {
     for (const class_ of ["ignore", "note", "retry", "renew", "end"]) {
       metrics.add("offhook_model_errors_total", 0, { where, class: class_ })
+    }
+  }
+  for (const result of CONNECTED) metrics.add("offhook_model_connections_total", 0, { result, session: "first" })
+  for (const tool of tools) {
+    for (const result of ["answered", "timed out", "call over"]) {
+      metrics.add("offhook_tool_calls_total", 0, { tool, result })
     }
   }
   for (const peer of ["carrier", "model"]) metrics.add("offhook_congestions_total", 0, { peer })
@@ -63,9 +69,9 @@ export const watch = (metrics: Service): Watcher => {
       case "ModelCongested":
         return metrics.inc("offhook_congestions_total", { peer: "model" })
       case "ModelConnected":
-        return metrics.inc("offhook_model_connections_total", { result: "connected" })
+        return connected("connected", event.session)
       case "ModelConnectFailed":
-        metrics.inc("offhook_model_connections_total", { result: event.failure })
+        connected(event.failure, event.session)
         return metrics.inc("offhook_model_errors_total", {
           where: "connect",
           class: ModelFault.classifyConnectFailure(event.failure, event.status)
@@ -91,6 +97,9 @@ export const watch = (metrics: Service): Watcher => {
     }
   }
 
+  const connected = (result: Connected, session: number): void =>
+    metrics.inc("offhook_model_connections_total", { result, session: session === 0 ? "first" : "reconnect" })
+
   const spent = (usage: Usage): void => {
     for (const [key, kind] of KINDS) metrics.add("offhook_tokens_total", usage[key], { kind })
   }
@@ -109,7 +118,6 @@ export const watch = (metrics: Service): Watcher => {
         return
       case "ConnectModel":
         isGivenUp = false
-        if (command.session > 0) metrics.inc("offhook_model_reconnects_total")
         return
       case "CloseModel":
         isGivenUp = true
@@ -193,6 +201,12 @@ const OUTCOMES = Object.keys({
   shutdown: 0,
   fault: 0
 } satisfies Readonly<Record<Outcome | "fault", 0>>)
+
+type Connected = "connected" | Extract<Event, { readonly _tag: "ModelConnectFailed" }>["failure"]
+
+const CONNECTED = Object.keys({ connected: 0, refused: 0, status: 0, timeout: 0 } satisfies Readonly<
+  Record<Connected, 0>
+>)
 
 const KINDS = [
   ["inputText", "input_text"],

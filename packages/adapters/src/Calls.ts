@@ -192,7 +192,10 @@ const make = Effect.fnUntraced(function* ({
   const metrics = yield* Metrics
   const tracer = yield* CallTraces.CallTraces
   yield* implemented(agent, tools)
-  CallMetrics.declare(metrics)
+  CallMetrics.declare(
+    metrics,
+    agent.tools.map(({ name }) => name)
+  )
   metrics.gauge("offhook_calls_live", () => calls.size)
   metrics.gauge("offhook_draining", () => (isOpen ? 0 : 1))
 

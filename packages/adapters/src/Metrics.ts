@@ -24,16 +24,13 @@ export interface Definition {
   readonly buckets?: ReadonlyArray<number>
 }
 
-const counter = <const L extends ReadonlyArray<string> = []>(help: string, labels?: L) =>
-  ({ type: "counter", help, labels: labels ?? ([] as unknown as L) }) satisfies Definition
+const counter = <const L extends ReadonlyArray<string>>(help: string, ...labels: L) =>
+  ({ type: "counter", help, labels }) satisfies Definition
 
 const gauge = (help: string) => ({ type: "gauge", help, labels: [] }) as const satisfies Definition
 
-const histogram = <const L extends ReadonlyArray<string> = []>(
-  help: string,
-  buckets: ReadonlyArray<number>,
-  labels?: L
-) => ({ type: "histogram", help, labels: labels ?? ([] as unknown as L), buckets }) satisfies Definition
+const histogram = <const L extends ReadonlyArray<string>>(help: string, buckets: ReadonlyArray<number>, ...labels: L) =>
+  ({ type: "histogram", help, labels, buckets }) satisfies Definition
 
 /** Around what a conversation feels as prompt, slow, broken. */
 const REACTION = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10]
@@ -47,42 +44,46 @@ export const table = {
   offhook_calls_live: gauge("Calls that have not ended"),
   offhook_draining: gauge("1 once the server takes no new calls, since it is about to stop"),
   offhook_calls_started_total: counter("Calls that began"),
-  offhook_calls_ended_total: counter("Calls that ended, by why; `fault` is a fault of Offhook", ["outcome"]),
+  offhook_calls_ended_total: counter("Calls that ended, by why; `fault` is a fault of Offhook", "outcome"),
   offhook_call_duration_seconds: histogram("From the webhook to the end of the call", CALL),
   offhook_first_word_seconds: histogram("From the begin of the stream to the agent's first word", REACTION),
   offhook_answer_seconds: histogram("From the end of the caller's speech to the begin of the answer", REACTION),
   offhook_interruption_seconds: histogram("From the onset of an interruption to the agent's silence", REACTION),
-  offhook_turns_total: counter("Turns that settled, by whose", ["speaker"]),
+  offhook_turns_total: counter("Turns that settled, by whose", "speaker"),
   offhook_interruptions_total: counter("Turns of the agent that were interrupted"),
   offhook_truncations_total: counter("Corrections of what the model believes was heard"),
   offhook_deletions_total: counter("Items that the model was told to forget, since nothing of them was heard"),
   offhook_frames_total: counter(
     "Frames of audio that went on: `caller` from Twilio to the model, `agent` from the model to Twilio, `silence` in " +
       "place of media that never came",
-    ["direction"]
+    "direction"
   ),
   offhook_frames_dropped_total: counter(
     "Frames of audio that came and went nowhere: of the `caller`; of the `agent`, 20 ms each, where too many waited for " +
       "a carrier that does not read",
-    ["direction"]
+    "direction"
   ),
-  offhook_congestions_total: counter("Times that a peer did not read for 500 ms, by which: audio waits", ["peer"]),
+  offhook_congestions_total: counter("Times that a peer did not read for 500 ms, by which: audio waits", "peer"),
   offhook_frames_late_total: counter("Frames of the caller that came over 200 ms after their time"),
-  offhook_responses_total: counter("Responses of the model that are done, by how", ["status"]),
-  offhook_model_connections_total: counter("Connections to the model, by what became of them", ["result"]),
-  offhook_model_reconnects_total: counter("Connections to the model after the first of a call"),
+  offhook_responses_total: counter("Responses of the model that are done, by how", "status"),
+  offhook_model_connections_total: counter(
+    "Connections to the model, by what became of them; `session`: the `first` of its call, or a `reconnect`",
+    "result",
+    "session"
+  ),
   offhook_model_errors_total: counter(
     "Errors of the model, by where they showed and by what they mean for the call (packages/core/src/ModelFault.ts)",
-    ["where", "class"]
+    "where",
+    "class"
   ),
-  offhook_tool_calls_total: counter("Tools that were run, by what became of them", ["tool", "result"]),
-  offhook_tool_duration_seconds: histogram("How long tools took that answered", ANSWER, ["tool"]),
-  offhook_notes_total: counter("What the recordings note, by code (docs/RECORDING.md)", ["what"]),
-  offhook_tokens_total: counter("Tokens of the model's responses; cached ones are part of the input", ["kind"]),
+  offhook_tool_calls_total: counter("Tools that were run, by what became of them", "tool", "result"),
+  offhook_tool_duration_seconds: histogram("How long tools took that answered", ANSWER, "tool"),
+  offhook_notes_total: counter("What the recordings note, by code (docs/RECORDING.md)", "what"),
+  offhook_tokens_total: counter("Tokens of the model's responses; cached ones are part of the input", "kind"),
   offhook_cost_dollars_total: counter("What the tokens of calls that ended cost, US dollars"),
   offhook_calls_unpriced_total: counter("Calls whose model has no price in the table: their cost is in no sum"),
-  offhook_refusals_total: counter("What was refused at the edge, by why (docs/OPERATIONS.md, limits)", ["reason"]),
-  offhook_webhook_seconds: histogram("How long webhooks took to be answered, by status", ANSWER, ["status"]),
+  offhook_refusals_total: counter("What was refused at the edge, by why (docs/OPERATIONS.md, limits)", "reason"),
+  offhook_webhook_seconds: histogram("How long webhooks took to be answered, by status", ANSWER, "status"),
   offhook_connections: gauge("TCP connections that are open, HTTP and WebSocket")
 } as const
 

@@ -43,7 +43,38 @@ describe("what a call adds to the metrics", () => {
     assert.strictEqual(sum("offhook_tool_duration_seconds_count"), sum("offhook_tool_calls_total"))
     assert.strictEqual(value("offhook_model_errors_total", { where: "close", class: "renew" }), 1)
     assert.strictEqual(sum("offhook_model_errors_total"), 1)
-    assert.strictEqual(value("offhook_model_connections_total", { result: "connected" }), 3)
+    assert.strictEqual(value("offhook_model_connections_total", { result: "connected", session: "first" }), 3)
+    assert.strictEqual(sum("offhook_model_connections_total"), 3)
+  })
+
+  it("tells a reconnect from the first connection of a call", async () => {
+    const metrics = Metrics.make()
+    const watcher = CallMetrics.watch(metrics)
+    watcher.onStep({ _tag: "ModelConnected", at: 0, session: 0 }, [])
+    watcher.onStep({ _tag: "ModelConnectFailed", at: 1, session: 1, failure: "timeout", status: null }, [])
+    watcher.onStep({ _tag: "ModelConnected", at: 2, session: 2 }, [])
+    const { sum, value } = await scraped(metrics)
+    const counted = (result: string, session: string) => value("offhook_model_connections_total", { result, session })
+    assert.strictEqual(counted("connected", "first"), 1)
+    assert.strictEqual(counted("timeout", "reconnect"), 1)
+    assert.strictEqual(counted("connected", "reconnect"), 1)
+    assert.strictEqual(sum("offhook_model_connections_total"), 3)
+  })
+
+  it("has a zero of whatever may go wrong, and none of what never does", async () => {
+    const metrics = Metrics.make()
+    CallMetrics.declare(metrics, ["menu"])
+    const { value } = await scraped(metrics)
+    for (const [name, labels] of [
+      ["offhook_tool_calls_total", { tool: "menu", result: "timed out" }],
+      ["offhook_model_connections_total", { result: "timeout", session: "first" }],
+      ["offhook_model_errors_total", { where: "close", class: "renew" }],
+      ["offhook_calls_ended_total", { outcome: "model lost" }],
+      ["offhook_congestions_total", { peer: "carrier" }]
+    ] as const) {
+      assert.strictEqual(value(name, labels), 0, name)
+    }
+    assert.isUndefined(value("offhook_model_connections_total", { result: "connected", session: "reconnect" }))
   })
 
   it("counts a call that ended without a word of the machine as a fault", async () => {
