@@ -28,6 +28,7 @@ import type { ModelAudio } from "./Event.ts"
 import * as Kept from "./Kept.ts"
 import * as Limits from "./Limits.ts"
 import * as Playback from "./Playback.ts"
+import * as RoundTrip from "./RoundTrip.ts"
 
 export interface Ledger {
   /** The stream audio is sent on, null before the first. */
@@ -35,10 +36,7 @@ export interface Ledger {
   readonly bytesPerMs: number
   /** Number of the next mark; none is used twice in a call. */
   readonly nextMark: number
-  /** From sending to the moment of the echo when the buffer is empty, ms; null until measured. */
-  readonly roundTrip: number | null
-  /** The last measurement of it, until the next frame tells its echo's place. */
-  readonly measured: Measured | null
+  readonly roundTrip: RoundTrip.RoundTrip
   readonly items: ReadonlyArray<ItemAccount>
   readonly unsent: ReadonlyArray<Kept.Piece>
   readonly unsentBytes: number
@@ -92,20 +90,13 @@ interface ItemAccount extends Playback.Key {
   readonly generation: number
 }
 
-interface Measured {
-  readonly before: number | null
-  readonly sentAt: number
-  readonly echoed: Moment
-}
-
 const DEFAULT_BYTES_PER_MS = 8
 
 export const make = (keeps: Kept.Contents): Ledger => ({
   stream: null,
   bytesPerMs: DEFAULT_BYTES_PER_MS,
   nextMark: 0,
-  roundTrip: null,
-  measured: null,
+  roundTrip: RoundTrip.unknown,
   items: [],
   unsent: [],
   unsentBytes: 0,
@@ -134,8 +125,7 @@ export const begin = (ledger: Ledger, stream: number, bytesPerMs: number, now: M
     stream,
     bytesPerMs: rate,
     nextMark: ledger.nextMark,
-    roundTrip: null,
-    measured: null,
+    roundTrip: RoundTrip.unknown,
     items: [ledger.playback, ...ledger.cuts.map(Cleared.played)].reduce(
       (items, playback) => settled(items, playback, playback.played),
       ledger.items
@@ -213,9 +203,11 @@ export const echo = (ledger: Ledger, name: string, now: Moment): readonly [Ledge
   const mark = ledger.playback.marks[index]
   if (mark === undefined) return echoOfCut(ledger, number, now)
   const [playback, played] = Playback.play(ledger.playback, mark, index, now)
+  const timed = played.atOnce ? measured(ledger, number, mark.sentAt, now) : ledger
   return [
     {
-      ...(played.atOnce ? measured(ledger, number, mark.sentAt, now) : ledger),
+      ...timed,
+      roundTrip: RoundTrip.atMost(timed.roundTrip, Playback.longestRoundTrip(playback)),
       items: settled(ledger.items, playedOut(ledger.playback, mark.position), mark.position),
       playback,
       kept: Kept.release(ledger.kept, mark.position - (ledger.keeps.levels ? RECENT_MS * ledger.bytesPerMs : 0)),
@@ -401,11 +393,12 @@ export const progress = (
 export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
   if (ms === 0) return ledger
   const corrected = (at: number) => CarrierClock.corrected(at, ms, first)
-  const { measured } = ledger
+  const playback = Playback.correct(ledger.playback, ms, first)
+  const roundTrip = RoundTrip.correct(ledger.roundTrip, ms, first)
   return {
     ...ledger,
-    measured: measured === null ? null : { ...measured, sentAt: measured.sentAt + ms },
-    playback: Playback.correct(ledger.playback, ms, first),
+    roundTrip: RoundTrip.atMost(roundTrip, Playback.longestRoundTrip(playback)),
+    playback,
     cuts: ledger.cuts.map((cut) => Cleared.correct(cut, ms, first)),
     stretches: ledger.stretches.map(({ from, to }) => ({ from: corrected(from), to: corrected(to) }))
   }
@@ -413,12 +406,13 @@ export const correct = (ledger: Ledger, ms: number, first: number): Ledger => {
 
 /** A frame arrived that ends at `latest`: what came back before it was sent before that. */
 export const notAfter = (ledger: Ledger, latest: number): Ledger => {
-  const { cuts, measured } = ledger
+  const { cuts } = ledger
   const playback = Playback.notAfter(ledger.playback, latest)
-  if (cuts.length === 0 && measured === null) return playback === ledger.playback ? ledger : { ...ledger, playback }
+  const roundTrip = RoundTrip.notAfter(ledger.roundTrip, latest)
+  if (cuts.length === 0 && playback === ledger.playback && roundTrip === ledger.roundTrip) return ledger
   return {
     ...ledger,
-    ...(measured === null ? {} : { roundTrip: measuredBy(measured, latest), measured: null }),
+    roundTrip: RoundTrip.atMost(roundTrip, Playback.longestRoundTrip(playback)),
     playback,
     cuts: cuts.map((cut) => Cleared.notAfter(cut, latest))
   }
@@ -426,9 +420,9 @@ export const notAfter = (ledger: Ledger, latest: number): Ledger => {
 
 /** How long the probe of a clear is worth waiting for, ms. */
 export const echoWaitMs = ({ roundTrip }: Ledger): number =>
-  roundTrip === null
+  roundTrip.ms === null
     ? Limits.cutWaitMostMs
-    : Math.max(Limits.cutWaitMs, Math.min(Limits.cutWaitMostMs, Math.ceil(2 * roundTrip)))
+    : Math.max(Limits.cutWaitMs, Math.min(Limits.cutWaitMostMs, Math.ceil(2 * roundTrip.ms)))
 
 /** When the ear went silent, of the last clear whose probe is back and that is not settled. */
 export const silence = ({ cuts }: Ledger): Moment | null =>
@@ -590,27 +584,13 @@ const withCut = (ledger: Ledger, cut: Cleared.Cleared): Ledger => {
 const measured = (ledger: Ledger, number: number, sentAt: number, echoed: Moment): Ledger =>
   number < ledger.readsFrom || ledger.congested
     ? ledger
-    : {
-        ...ledger,
-        roundTrip: smoothed(ledger.roundTrip, echoed.at - sentAt),
-        measured: { before: ledger.roundTrip, sentAt, echoed }
-      }
+    : { ...ledger, roundTrip: RoundTrip.measured(ledger.roundTrip, sentAt, echoed) }
 
-/** As the frame behind its echo tells. */
-const measuredBy = ({ before, echoed, sentAt }: Measured, latest: number): number | null =>
-  smoothed(before, CarrierClock.notAfter(echoed, latest).at - sentAt)
-
-/** A stall makes a round trip longer, nothing makes one shorter. */
-const smoothed = (roundTrip: number | null, measured: number): number | null => {
-  if (measured < 0 || measured > MAX_ROUND_TRIP_MS) return roundTrip
-  return roundTrip === null || measured < roundTrip ? measured : roundTrip + (measured - roundTrip) / 8
-}
-
-const roundTripOf = (ledger: Ledger): number => ledger.roundTrip ?? UNKNOWN_ROUND_TRIP_MS
+const roundTripOf = (ledger: Ledger): number => ledger.roundTrip.ms ?? UNKNOWN_ROUND_TRIP_MS
 
 /** What is not measured yet is as long as the mark before a cut has been out, at least. */
 const roundTripFor = (ledger: Ledger, cut: Cleared.Cleared): number =>
-  ledger.roundTrip ?? Math.min(MAX_WAITED_MS, Math.max(UNKNOWN_ROUND_TRIP_MS, Cleared.waitedMs(cut)))
+  ledger.roundTrip.ms ?? Math.min(MAX_WAITED_MS, Math.max(UNKNOWN_ROUND_TRIP_MS, Cleared.waitedMs(cut)))
 
 const itemOf = (items: ReadonlyArray<ItemAccount>, key: Playback.Key): ItemAccount | null =>
   items.find((account) => Playback.isSame(account, key)) ?? null
@@ -628,7 +608,6 @@ const LEADING_BELOW_MS = 1000
 /** An echo that comes this much later than the clock says is given up. */
 const OVERDUE_MS = 1000
 const UNKNOWN_ROUND_TRIP_MS = 200
-const MAX_ROUND_TRIP_MS = 5000
 /** A mark that is out longer is lost. */
 const MAX_WAITED_MS = 1000
 const MAX_UNSENT_PIECES = 4096

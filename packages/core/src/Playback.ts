@@ -83,6 +83,8 @@ export interface Playback {
   /** The origin by the echoes before the last frame, and the echoes since. */
   readonly firm: Origin | null
   readonly told: ReadonlyArray<Told>
+  /** By how much the marks of the run stand behind the times when they were sent, ms: the least; null without an origin. */
+  readonly lead: number | null
   /** The end of what was late, when it was sent at last, carrier ms; null: nothing was. */
   readonly busyUntil: number | null
   /** When the stretch began that is or was last heard. */
@@ -113,6 +115,7 @@ export const empty = (generation: number, bytesPerMs: number): Playback => ({
   origin: null,
   firm: null,
   told: [],
+  lead: null,
   busyUntil: null,
   since: null,
   segments: [],
@@ -134,6 +137,7 @@ export const play = (
   const begins = mark.leading && (origin === null || pauseMs > 0)
   const isNewStretch = playback.since === null || (begins && !(mark.within && pauseMs < JOINED_BELOW_MS))
   const isFull = playback.told.length === MAX_TOLD
+  const lead = mark.position / bytesPerMs - mark.sentAt
   return [
     {
       ...playback,
@@ -141,6 +145,7 @@ export const play = (
       origin: originAfter(origin, mark.leading, told),
       firm: isFull ? origin : playback.firm,
       told: [...(isFull ? [] : playback.told), { position: mark.position, leading: mark.leading, at: now }],
+      lead: playback.lead === null || pauseMs > 0 ? lead : Math.min(playback.lead, lead),
       since: isNewStretch
         ? now.at - (mark.leading ? 0 : (mark.position - playback.played) / bytesPerMs)
         : playback.since,
@@ -175,6 +180,10 @@ export const dueOf = ({ bytesPerMs, origin }: Playback, mark: OutstandingMark, r
     mark.sentAt + roundTrip,
     origin === null ? Number.NEGATIVE_INFINITY : middle(origin) + mark.position / bytesPerMs
   )
+
+/** No round trip is longer: each mark of the run was echoed no earlier than one after it was sent, ms. */
+export const longestRoundTrip = ({ lead, origin }: Playback): number =>
+  lead === null || origin === null ? Number.POSITIVE_INFINITY : origin.latest + lead
 
 /** Position heard at a moment, by all that is known. */
 export const positionAt = (playback: Playback, at: number): number =>
@@ -211,7 +220,7 @@ export const placeOf = (playback: Playback, at: number): number | null => {
 
 /** The carrier's clock was corrected by so many ms. The origin moves as the last echo does, which told it. */
 export const correct = <A extends Playback>(playback: A, ms: number, first: number): A => {
-  const { busyUntil, bytesPerMs, firm, marks, origin, played, since, told } = playback
+  const { busyUntil, bytesPerMs, firm, lead, marks, origin, played, since, told } = playback
   const echoed = origin === null ? 0 : middle(origin) + played / bytesPerMs
   const moved = CarrierClock.corrected(echoed, ms, first) - echoed
   const shifted = (origin: Origin | null) =>
@@ -221,6 +230,7 @@ export const correct = <A extends Playback>(playback: A, ms: number, first: numb
     origin: shifted(origin),
     firm: shifted(firm),
     told: told.map((one) => ({ ...one, at: { ...one.at, at: one.at.at + moved } })),
+    lead: lead === null ? null : lead - ms,
     busyUntil: busyUntil === null ? null : busyUntil + ms,
     since: since === null ? null : since + moved,
     marks: marks.map((mark) => ({ ...mark, sentAt: mark.sentAt + ms }))

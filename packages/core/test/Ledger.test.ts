@@ -180,9 +180,9 @@ describe("hearing", () => {
   it("measures a round trip by marks that find an empty buffer", () => {
     const it = new Told().begin(0).receive(0, "a", 800).echo(100, "g0-0").receive(110, "a", 8000)
     it.echo(200, "g0-1").echo(800, "g0-2")
-    assert.strictEqual(it.ledger.roundTrip, 100)
+    assert.strictEqual(it.ledger.roundTrip.ms, 100)
     it.echo(1800, "g0-3").receive(2000, "b", 8000).echo(2080, "g0-4")
-    assert.strictEqual(it.ledger.roundTrip, 80)
+    assert.strictEqual(it.ledger.roundTrip.ms, 80)
   })
 
   it("takes a line that was never measured for as slow as its first mark proves it to be", () => {
