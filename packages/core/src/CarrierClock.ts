@@ -152,7 +152,7 @@ export const notAfter = (moment: Moment, latest: number): Moment => {
   const { after, at, uncertainty } = moment
   if (at + uncertainty <= latest) return moment
   const earliest = at - uncertainty
-  if (latest - after <= FOLLOWING_MS && earliest > latest - LITTLE_MS) return between(after, latest, after)
+  if (latest - after <= FOLLOWING_MS && earliest >= latest - LITTLE_MS) return between(after, latest, after)
   return between(Math.min(earliest, latest), latest, after)
 }
 

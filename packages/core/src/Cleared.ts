@@ -68,7 +68,9 @@ export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
   const mark = cut.marks.find((mark) => mark.number === number)
   if (mark === undefined) return cut
   const marks = cut.marks.filter((other) => other !== mark)
-  const early = Playback.earlyMs(played(cut), mark, now)
+  // What came in the same instant may be as late as it seems, or all of it be so by a stall.
+  const before = { ...cut, echoes: cut.echoes.filter(({ at }) => now.at - at.at > INSTANT_MS) }
+  const early = Math.min(Playback.earlyMs(played(cut), mark, now), Playback.earlyMs(played(before), mark, now))
   const last = cut.echoes.at(-1)
   const isBehindEarly = last?.isEarly === true && last.at.after === now.after && last.mark.position <= mark.position
   return {
@@ -93,13 +95,24 @@ export const played = (cut: Cleared): Playback.Playback => {
 }
 
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
-export const positionOf = (cut: Cleared, roundTrip: number): number =>
-  Playback.positionExpected(
-    played(cut),
-    silenceOf(cut, roundTrip),
-    roundTripOf(cut, roundTrip),
-    notBegunBefore(cut, roundTrip)
-  )
+export const positionOf = (cut: Cleared, roundTrip: number): number => {
+  const known = played(cut)
+  return cameTogether(cut, known, roundTrip)
+    ? known.played
+    : Playback.positionExpected(
+        known,
+        silenceOf(cut, roundTrip),
+        roundTripOf(cut, roundTrip),
+        notBegunBefore(cut, roundTrip)
+      )
+}
+
+/** The clear flushed what should have been played long before: the audio was late, and arrived with the clear. */
+const cameTogether = (cut: Cleared, { played }: Playback.Playback, roundTrip: number): boolean => {
+  const { echoes, silent } = cut
+  const [next] = echoes.flatMap(({ mark }) => (mark.position > played ? [mark] : [])).sort(byPosition)
+  return silent !== null && next !== undefined && silent.at > Playback.dueOf(cut, next, roundTrip) + MUTE_MS
+}
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */
 export const positionSoFar = (cut: Cleared, now: Moment): number => {
@@ -135,6 +148,8 @@ export const notAfter = (cut: Cleared, latest: number): Cleared => ({
   silent: cut.silent === null ? null : CarrierClock.notAfter(cut.silent, latest)
 })
 
+const byPosition = (one: Playback.OutstandingMark, other: Playback.OutstandingMark) => one.position - other.position
+
 /** When the clear took effect, or will have. */
 const silenceOf = (cut: Cleared, roundTrip: number): number =>
   cut.silent?.at ?? cut.clearedAt + roundTripOf(cut, roundTrip)
@@ -161,5 +176,7 @@ const isMute = (cut: Cleared, roundTrip: number): boolean => {
 
 /** A mark that is too early was flushed; by less than this what told the origin may have been late itself. */
 const FLUSHED_EARLY_MS = 50
+/** Of messages that arrive together. */
+const INSTANT_MS = 2
 /** Longer than a line stalls. */
 const MUTE_MS = 1000

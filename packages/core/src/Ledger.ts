@@ -465,7 +465,7 @@ const send = (ledger: Ledger, stream: number, piece: Kept.Piece, now: Moment, ou
   const { playback } = ledger
   const { generation } = playback
   let { nextMark } = ledger
-  const marks = playback.marks.filter((_, index) => playback.marks.length < MAX_MARKS || index % 2 === 0)
+  const marks = playback.marks.length < MAX_MARKS ? [...playback.marks] : thinned(playback.marks)
   const mark = (position: number, leading: boolean) => {
     out.push({ _tag: "Mark", stream, name: markName(generation, nextMark) })
     marks.push({ number: nextMark, position, leading, within: leading && piece.from > 0, sentAt: now.at })
@@ -500,6 +500,10 @@ const send = (ledger: Ledger, stream: number, piece: Kept.Piece, now: Moment, ou
     kept: kept(ledger, piece)
   }
 }
+
+/** Those that are echoed next stay. */
+const thinned = (marks: ReadonlyArray<Playback.OutstandingMark>): Array<Playback.OutstandingMark> =>
+  marks.filter((_, index) => index < MAX_MARKS / 2 || index % 2 === 0)
 
 const kept = ({ bytesPerMs, keeps, kept, playback }: Ledger, piece: Kept.Piece): Kept.Kept =>
   keeps.audio || keeps.levels
@@ -613,7 +617,7 @@ const MAX_WAITED_MS = 1000
 const MAX_UNSENT_PIECES = 4096
 /** How long the levels of what was heard are looked for. */
 const RECENT_MS = 600
-const MAX_MARKS = 256
+const MAX_MARKS = 512
 const MAX_ITEMS = 256
 const MAX_SEGMENTS = 256
 const MAX_CUTS = 8

@@ -152,8 +152,8 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Cleared.ts",
-        find: "    played(cut),\n    silenceOf(cut, roundTrip),\n",
-        replace: "    cut,\n    cut.clearedAt,\n"
+        find: "        known,\n        silenceOf(cut, roundTrip),\n",
+        replace: "        cut,\n        cut.clearedAt,\n"
       }
     ],
     by: ["believed is heard"]

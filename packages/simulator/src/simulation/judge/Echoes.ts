@@ -45,11 +45,17 @@ export interface Echoes {
   readonly fastest: () => number
 }
 
-const remembered = 64
+/** A long answer is cut, and the next are heard, before the first is judged. */
+const remembered = 1024
 
 export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds): Echoes => {
+  /** How far from its place one may be taken to be that is so late: as if it were not, or as late as they come. */
+  const unplaced = (late: number): number => Math.max(0, late, fromCarrier.jitter - late) + clock
+
   let cursor = 0
   const echoes: Array<Echo> = []
+  /** Those that have not arrived, by name. */
+  const underWay = new Map<string, Echo>()
   /** Arrived, and the frame behind it has not. */
   let open: Array<Echo> = []
   let frameEnd: number | null = null
@@ -70,8 +76,10 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       const givenAt = given.get(name) ?? Number.NEGATIVE_INFINITY
       given.delete(name)
       const never = Number.POSITIVE_INFINITY
-      echoes.push({ at, name, flushed, givenAt, arrivedAt: never, unknown: 0, placedAt: never, unplaced: 0 })
-      if (echoes.length > remembered) echoes.shift()
+      const sent = { at, name, flushed, givenAt, arrivedAt: never, unknown: 0, placedAt: never, unplaced: 0 }
+      echoes.push(sent)
+      underWay.set(name, sent)
+      if (echoes.length > 2 * remembered) echoes.splice(0, remembered)
     }
   }
 
@@ -81,13 +89,14 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       if (event._tag === "CarrierMarked") {
         read()
         out.delete(event.name)
-        const echo = echoes.find(({ name, arrivedAt }) => name === event.name && arrivedAt === Number.POSITIVE_INFINITY)
+        const echo = underWay.get(event.name)
+        underWay.delete(event.name)
         const givenAt = measuring.get(event.name)
         measuring.delete(event.name)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unplaced = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unplaced = unplaced(at - echo.at - fromCarrier.least)
         echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {

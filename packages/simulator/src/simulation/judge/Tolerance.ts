@@ -42,6 +42,9 @@ export interface Tolerance {
 }
 
 export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyArray<Stretch>): Tolerance => {
+  /** How much later one message comes than another. */
+  const longest = bounds.toCarrier.most - bounds.toCarrier.least
+
   const of = (one: Cut, usedAt = one.toldAt): number => bounds.frame + rounding + unknownOf(one, usedAt)
 
   const isEstimated = (one: Cut): boolean =>
@@ -74,9 +77,16 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
       : unknownBy(cut, one, usedAt) + Math.max(0, one.clearedAt - cut.at)
     // A carrier that plays in pieces echoes a mark at the end of the piece.
     const ofCarrier = bounds.echoesLate + bounds.quantum
-    const knownBy = isLate ? Math.max(usedAt, one.clearGivenAt) : cut.arrivedAt - 1 - bounds.clock
-    return ofCut + beginningOf(one, knownBy, isLate) + (isLate ? starved(one) : 0) + ofCarrier
+    const isKnown = isLate
+      ? ({ arrivedAt }: Echo) => arrivedAt <= Math.max(usedAt, one.clearGivenAt)
+      : (echo: Echo) => isBefore(echo, cut)
+    return ofCut + beginningOf(one, isKnown, isLate) + (isLate ? starved(one) : 0) + ofCarrier
   }
+
+  /** It came before another, and not in the same gap between frames, unless by more than the line makes of them. */
+  const isBefore = (echo: Echo, cut: Echo): boolean =>
+    echo.arrivedAt < cut.arrivedAt - bounds.clock &&
+    (echo.placedAt !== cut.placedAt || cut.at - echo.at > bounds.fromCarrier.jitter + bounds.clock)
 
   /** How long the ear had heard nothing before the clear came, as what was cut was still on its way. */
   const starved = (one: Cut): number => {
@@ -85,21 +95,21 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   }
 
   /**
-   * Where the audio began that was cut, by the last mark of it that was back by `knownBy`. One that came together with the
+   * Where the audio began that was cut, by the last mark of it that is known to be played. One that came together with the
    * clear's own proves nothing but that the first had been reached. Where none was back, the audio was as late as it was.
    */
-  const beginningOf = (one: Cut, knownBy: number, isLate: boolean): number => {
+  const beginningOf = (one: Cut, isKnown: (echo: Echo) => boolean, isLate: boolean): number => {
     const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
     const played = stretch === undefined ? [] : echoes.played(stretch.givenAt, one.clearedAt)
-    const known = played.findLast(({ arrivedAt }) => arrivedAt <= knownBy)
+    const known = played.findLast(isKnown)
     if (known === undefined && isLate && stretch !== undefined) return ofWay(one, stretch.from - stretch.givenAt)
     const anchor = known ?? played[0] ?? echoes.last(false, one.clearedAt)
     if (anchor === undefined) return 0
     // Nothing of it was heard, and the mark before it, which was as late, was not back.
-    const isUnheard = one.heardAt === Number.NEGATIVE_INFINITY && anchor.arrivedAt > knownBy
+    const isUnheard = one.heardAt === Number.NEGATIVE_INFINITY && !isKnown(anchor)
     if (isLate && isUnheard && anchor.givenAt > Number.NEGATIVE_INFINITY) return ofWay(one, anchor.at - anchor.givenAt)
     // What came between the same two frames cannot be told apart: one that is late makes those behind it look early.
-    const together = played.filter(({ arrivedAt, placedAt }) => placedAt === anchor.placedAt && arrivedAt <= knownBy)
+    const together = played.filter((echo) => echo.placedAt === anchor.placedAt && isKnown(echo))
     return (
       together.reduce((most, { unknown }) => Math.max(most, unknown), anchor.unknown) + behind(anchor.at, one.clearedAt)
     )
@@ -123,7 +133,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   const behind = (anchorAt: number, clearedAt: number): number => {
     const stretch = stretches.findLast(({ from }) => from <= clearedAt)
     const beganAt = stretch === undefined || stretch.to < anchorAt + 1 ? clearedAt : stretch.from
-    return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
+    const later = beganAt - anchorAt
+    // As it may have begun at once, or as late as it comes.
+    return later < 0 ? 0 : Math.min(Math.max(later, bounds.toCarrier.jitter - later), longest)
   }
 
   return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated, isLate }
