@@ -82,13 +82,15 @@ export const echo = (cut: Cleared, number: number, now: Moment): Cleared => {
 }
 
 /** With all echoes taken as played that were not flushed, by what is known of that. Its segments are all still there. */
-export const played = (cut: Cleared): Playback.Playback => {
+export const played = (cut: Cleared): Playback.Playback => told(cut, Playback.notBefore)
+
+const told = (cut: Cleared, flushed: typeof Playback.notBefore): Playback.Playback => {
   const silence = cut.silent ?? cut.flushed
   return cut.echoes.reduce<Playback.Playback>((playback, { at, isEarly, mark }) => {
     const isFirst = mark.leading && mark.position === playback.played
     const isOfClear = silence !== null && (Playback.mayBeOne(at, silence) || (isEarly && at.after === silence.after))
     const isFlushed = isOfClear && !isFirst
-    if (isFlushed) return Playback.notBefore(playback, mark, at)
+    if (isFlushed) return flushed(playback, mark, at)
     if (mark.position < playback.played) return playback
     return { ...Playback.play(playback, mark, -1, at)[0], segments: cut.segments }
   }, cut)
@@ -97,7 +99,7 @@ export const played = (cut: Cleared): Playback.Playback => {
 /** Where the ear went silent; `roundTrip` is the carrier's, for what has not come back. */
 export const positionOf = (cut: Cleared, roundTrip: number): number => {
   const known = played(cut)
-  return cameTogether(cut, known, roundTrip)
+  return cameTogether(cut, roundTrip)
     ? known.played
     : Playback.positionExpected(
         known,
@@ -108,10 +110,11 @@ export const positionOf = (cut: Cleared, roundTrip: number): number => {
 }
 
 /** The clear flushed what should have been played long before: the audio was late, and arrived with the clear. */
-const cameTogether = (cut: Cleared, { played }: Playback.Playback, roundTrip: number): boolean => {
+const cameTogether = (cut: Cleared, roundTrip: number): boolean => {
   const { echoes, silent } = cut
-  const [next] = echoes.flatMap(({ mark }) => (mark.position > played ? [mark] : [])).sort(byPosition)
-  return silent !== null && next !== undefined && silent.at > Playback.dueOf(cut, next, roundTrip) + MUTE_MS
+  const heard = told(cut, (playback) => playback)
+  const [next] = echoes.flatMap(({ mark }) => (mark.position > heard.played ? [mark] : [])).sort(byPosition)
+  return silent !== null && next !== undefined && silent.at > Playback.dueOf(heard, next, roundTrip) + MUTE_MS
 }
 
 /** How far the ear is at least: whether what came back was played or flushed may still turn out. */

@@ -184,14 +184,15 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Ledger.ts",
-        find: "(played.atOnce ? measured",
-        replace: "(played.begins ? measured"
+        find: "= played.atOnce ? measured",
+        replace: "= played.begins ? measured"
       },
       {
-        file: "Ledger.ts",
-        find: "roundTrip === null || measured < roundTrip ? measured : roundTrip + (measured - roundTrip) / 8",
-        replace: "roundTrip === null ? measured : roundTrip + (measured - roundTrip) / 4"
-      }
+        file: "RoundTrip.ts",
+        find: "before === null || measured < before ? measured : before + (measured - before) / 8",
+        replace: "before === null ? measured : before + (measured - before) / 4"
+      },
+      { file: "RoundTrip.ts", find: "roundTrip.ms === null || roundTrip.ms <= ms", replace: "ms > 0" }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
   },
@@ -433,6 +434,67 @@ export const list: ReadonlyArray<KnownBug> = [
         file: "Cleared.ts",
         find: "(isEarly && at.after === silence.after)",
         replace: "isEarly"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "round-trip-as-in-the-first-stall",
+    sentence:
+      "A round trip that was measured in a stall is believed, though echoes that came since tell that it is shorter: a cut that is estimated by it counts too much as heard.",
+    seen: "seed s9, call 61791; seed s9, call 68737",
+    patches: [{ file: "RoundTrip.ts", find: "roundTrip.ms === null || roundTrip.ms <= ms", replace: "ms > 0" }],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "round-trip-without-the-correction",
+    sentence:
+      "The first frame corrects the guess of the carrier's clock, and of a round trip that was measured before it only the beginning.",
+    seen: "seed s9, call 58345",
+    patches: [
+      {
+        file: "RoundTrip.ts",
+        find: "at: CarrierClock.corrected(at, ms, first)",
+        replace: "at: first < 0 ? CarrierClock.corrected(at, ms, first) : at"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "next-marks-thinned-out",
+    sentence:
+      "Of the marks of a long answer those are forgotten too that are echoed next, so that a cut is measured by an echo that came seconds before.",
+    seen: "seed s9, call 64613; seed s9, call 59915",
+    patches: [
+      { file: "Ledger.ts", find: "index < MAX_MARKS / 2 || index % 2 === 0", replace: "index % 2 === 0" },
+      { file: "Ledger.ts", find: "const MAX_MARKS = 512", replace: "const MAX_MARKS = 256" }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "stall-taken-for-a-flush",
+    sentence:
+      "Echoes that a stall has brought in one instant are taken for those of the clear, as the first of them, which is as late as it can be, tells that the others are early.",
+    seen: "seed s9, call 21632",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "Math.min(Playback.earlyMs(played(cut), mark, now), Playback.earlyMs(played(before), mark, now))",
+        replace: "Playback.earlyMs(played(before === cut ? before : cut), mark, now)"
+      }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "late-audio-with-the-clear",
+    sentence:
+      "Audio that waited for a line that was blocked and arrived together with the clear counts as heard from the time when it was sent.",
+    seen: "seed s9, call 59291",
+    patches: [
+      {
+        file: "Cleared.ts",
+        find: "  return cameTogether(cut, roundTrip)",
+        replace: "  return cameTogether(cut, roundTrip) && known.sent < 0"
       }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
