@@ -12,7 +12,8 @@
  *
  * These bounds are an interval; a moment is its middle, its uncertainty the half. Without frames for 60 ms, or three frames, (silence
  * suppression) the upper bound of fact 1 is void, and a message is taken for as late as frames usually are; before that, facts 1 and 3 may already contradict each other (the
- * frames ended, or the line stalls), and the interval holds both explanations. What is learnt of the line may take a
+ * frames ended, or the line stalls), and the interval holds both explanations; so it does where a message comes in the same
+ * instant as the last frame, which had waited, as the message may have. What is learnt of the line may take a
  * moment back by a few ms. Timestamps that go backwards start the clock anew.
  *
  * Before the first frame the offset is a guess, and moments are true to each other only. What was placed by it moves
@@ -40,6 +41,8 @@ export interface CarrierClock {
   readonly end: number | null
   /** Length of the last frame, ms. */
   readonly span: number
+  /** When it arrived, our clock. */
+  readonly arrived: Millis
   /** The end of the frame that the window began with: what is placed before it was placed by an older offset. */
   readonly first: number
   /** Our clock minus the carrier's, for the fastest message of the window. */
@@ -64,6 +67,7 @@ interface SecondMinimum {
 export const initial: CarrierClock = {
   end: null,
   span: 0,
+  arrived: 0,
   first: 0,
   offset: 0,
   lateness: 0,
@@ -80,6 +84,7 @@ export const initial: CarrierClock = {
 export const started = (at: Millis): CarrierClock => ({
   end: null,
   span: 0,
+  arrived: 0,
   first: 0,
   offset: at,
   lateness: 0,
@@ -95,7 +100,18 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   const offset = at - end
   const second = Math.floor(at / 1000)
   if (clock.end === null || end < clock.end) {
-    return { end, span: ms, first: end, offset, lateness: 0, usual: 0, second, minimum: offset, minima: [] }
+    return {
+      end,
+      span: ms,
+      arrived: at,
+      first: end,
+      offset,
+      lateness: 0,
+      usual: 0,
+      second,
+      minimum: offset,
+      minima: []
+    }
   }
   const isSameSecond = second === clock.second
   const minima = isSameSecond ? clock.minima : withinWindow(clock, second)
@@ -103,6 +119,7 @@ export const frame = (clock: CarrierClock, at: Millis, timestamp: Millis, ms: nu
   return {
     end,
     span: ms,
+    arrived: at,
     first: isSameSecond || minima.length > 0 ? clock.first : end,
     offset: fastest,
     lateness: Math.max(offset - fastest, clock.lateness * LATENESS_DECAY),
@@ -125,12 +142,13 @@ export const nextFrameMs = ({ lateness, span }: CarrierClock): number => Math.ce
 
 /** When, on the carrier's clock, something happened whose message arrives now on the socket of the media. */
 export const moment = (clock: CarrierClock, at: Millis): Moment => {
-  const { end, lateness, span, usual } = clock
+  const { arrived, end, lateness, span, usual } = clock
   const latest = at - clock.offset
   if (end === null) return { at: latest, uncertainty: UNCERTAINTY_BEFORE_FRAMES_MS, after: 0 }
   const earliest = Math.max(end, latest - lateness)
   const next = end + span
   if (latest > end - span + Math.max(SUPPRESSED_AFTER_MS, 3 * span)) {
+    if (at === arrived) return between(end, latest, end)
     const bound = Math.max(usual, Math.min(lateness / 2, LOOSE_MS))
     return between(Math.max(earliest, latest - usual - bound), latest + bound - usual + ROUNDING_MS, end)
   }

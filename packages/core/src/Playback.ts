@@ -292,7 +292,8 @@ export const keyOf = ({ session, item, contentIndex }: Key): Key => ({ session, 
 /** Can two moments be one and the same? Not if a frame came between them. */
 export const mayBeOne = (one: Moment, other: Moment): boolean => {
   const apart = Math.abs(one.at - other.at)
-  return apart === 0 || apart < one.uncertainty + other.uncertainty - ROUNDING_MS
+  const grain = one.after === other.after ? CLOCK_MS : -ROUNDING_MS
+  return apart === 0 || apart < one.uncertainty + other.uncertainty + grain
 }
 
 const middle = (interval: Interval): number => (interval.earliest + interval.latest) / 2
@@ -332,6 +333,8 @@ const clamped = (playback: Playback, at: number, limit: number): number =>
 /** Where playback stops by itself: before a leading mark that is not echoed, or where nothing more was sent. */
 const stop = (playback: Playback): number => playback.marks.find((mark) => mark.leading)?.position ?? playback.sent
 
+/** Arrivals are told in whole ms. */
+const CLOCK_MS = 1
 /** Of numbers that are not whole. */
 const ROUNDING_MS = 1e-6
 /** The carrier plays by another clock than it stamps frames by, perhaps: an origin moves so much with an echo. */

@@ -209,7 +209,7 @@ export const list: ReadonlyArray<KnownBug> = [
           "  for (const cut of due) {\n    const position = Cleared.positionOf({ ...cut, notBefore: Math.max(cut.notBefore, now.at) }, "
       }
     ],
-    by: ["believed is heard", "settled is heard"]
+    by: ["believed is heard", "settled is heard", "told first"]
   },
   {
     id: "heard-item-deleted",
@@ -404,7 +404,7 @@ export const list: ReadonlyArray<KnownBug> = [
     patches: [
       {
         file: "Cleared.ts",
-        find: "if (isFlushed) return Playback.notBefore(playback, mark, at)",
+        find: "if (isFlushed) return flushed(playback, mark, at)",
         replace: "if (isFlushed) return playback"
       }
     ],
@@ -496,6 +496,24 @@ export const list: ReadonlyArray<KnownBug> = [
         find: "  return cameTogether(cut, roundTrip)",
         replace: "  return cameTogether(cut, roundTrip) && known.sent < 0"
       }
+    ],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "stalled-with-the-frame",
+    sentence:
+      "A mark that a stall brings in the same instant as the last of the caller's media is taken for as late as marks usually are.",
+    seen: "seed s10, call 4970",
+    patches: [{ file: "CarrierClock.ts", find: "if (at === arrived) return", replace: "if (at < 0) return" }],
+    by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "flushed-a-millisecond-apart",
+    sentence:
+      "Marks that a clear flushed count as played, where they came back in another order and a millisecond before the clear's own.",
+    seen: "seed s10, call 17100",
+    patches: [
+      { file: "Playback.ts", find: "one.after === other.after ? CLOCK_MS", replace: "one.after < 0 ? CLOCK_MS" }
     ],
     by: ["believed is heard", "settled is heard", "heard in order"]
   }

@@ -49,8 +49,12 @@ export interface Echoes {
 const remembered = 1024
 
 export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds): Echoes => {
-  /** How far from its place one may be taken to be that is so late: as if it were not, or as late as they come. */
-  const unplaced = (late: number): number => Math.max(0, late, fromCarrier.jitter - late) + clock
+  /**
+   * How far from its place one may be taken to be that is so late: as if it were not, or as late as they come. One that
+   * comes in the same instant as a frame may have waited as long as that.
+   */
+  const unplaced = (late: number, frameLate: number): number =>
+    Math.max(0, late, Math.max(fromCarrier.jitter, frameLate) - late) + clock
 
   let cursor = 0
   const echoes: Array<Echo> = []
@@ -59,6 +63,10 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
   /** Arrived, and the frame behind it has not. */
   let open: Array<Echo> = []
   let frameEnd: number | null = null
+  /** When the last frame arrived, and how much later than the fastest. */
+  let framedAt = Number.NEGATIVE_INFINITY
+  let framedLate = 0
+  let offset = Number.POSITIVE_INFINITY
   const out = new Set<string>()
   /** Marks by which the way to the carrier is measured: when they were given. */
   const measuring = new Map<string, number>()
@@ -96,7 +104,7 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unplaced = unplaced(at - echo.at - fromCarrier.least)
+        echo.unplaced = unplaced(at - echo.at - fromCarrier.least, at - framedAt < 1 + clock ? framedLate : 0)
         echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {
@@ -108,6 +116,9 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         for (const echo of open) echo.placedAt = at
         if (open.length > 0) open = []
         frameEnd = event.timestamp + event.bytes / 8
+        framedAt = at
+        offset = Math.min(offset, at - frameEnd)
+        framedLate = at - frameEnd - offset
       }
     },
     last: (flushed, at) => {
