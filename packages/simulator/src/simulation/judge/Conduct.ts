@@ -133,12 +133,13 @@ export const make = (on: Case, books: Books): Rule => {
       told = keyed
     }
     const quietAt = Math.max(books.heardUntil(), busyAt)
-    if (at - Math.max(goodbyeAt, quietAt) > hangUpMs && !speaking && world.carrier.inPlay(at) === undefined) {
+    const begun = world.admittedAt() ?? 0
+    const isAwaited = peers.streams.length === 0 && at - begun < streamMs
+    const isSilent = !speaking && world.carrier.inPlay(at) === undefined
+    if (at - Math.max(goodbyeAt, quietAt) > hangUpMs && isSilent && !isAwaited) {
       found("goodbye is heard", at, "it said goodbye and does not hang up")
       goodbyeAt = Number.POSITIVE_INFINITY
     }
-    const begun = world.admittedAt() ?? 0
-    const isAwaited = peers.streams.length === 0 && at - begun < streamMs
     if (at - begun - plan.agent.maxCallMs > goodbyeMs && at - quietAt > goodbyeMs && !peers.isOver && !isAwaited) {
       found("within its length", at, `it lasts ${Math.round((at - begun) / 1_000)} s`)
     }

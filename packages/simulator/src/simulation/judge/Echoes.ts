@@ -4,7 +4,8 @@
  *
  * An echo travels in order with the caller's frames. Where it stands between two that follow each other, its place is
  * known to a frame, and by a host whose clock tells less to one and a half. Where frames are missing around it, nothing
- * is known but its arrival, which is late by as much as the network made it: that is what no party could know.
+ * is known but its arrival, which is late by as much as the network made it, be it nothing: the best that anybody can do
+ * is to take it for half as late as any. That is what no party could know.
  */
 
 import type { Event } from "@offhook/core"
@@ -87,7 +88,7 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unplaced = Math.max(0, at - echo.at - fromCarrier.least) + clock
+        echo.unplaced = Math.max(fromCarrier.jitter / 2, at - echo.at - fromCarrier.least) + clock
         echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {

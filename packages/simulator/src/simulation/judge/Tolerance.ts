@@ -3,7 +3,7 @@
  * (docs/decisions/015). It is derived for each cut from what really happened to it, never from the machine.
  */
 
-import * as Bounds from "./Bounds.ts"
+import type * as Bounds from "./Bounds.ts"
 import type { Echo, Echoes } from "./Echoes.ts"
 
 /** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
@@ -126,5 +126,5 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     return Math.min(Math.max(0, beganAt - anchorAt), bounds.toCarrier.most - bounds.toCarrier.least)
   }
 
-  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated, isLate }
+  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + bounds.echo), isEstimated, isLate }
 }
