@@ -23,7 +23,8 @@ export const judge = (output) => {
     return { answered: false, findings: [], why: "no report came" }
   }
   if (report.advisories === undefined || report.error !== undefined) {
-    return { answered: false, findings: [], why: report.error?.code ?? "no report came" }
+    const [, status] = /responded with (\d{3})/.exec(report.error?.message ?? "") ?? []
+    return { answered: false, findings: [], why: status ?? report.error?.code ?? "no report came" }
   }
   const findings = Object.values(report.advisories).map(
     ({ findings, module_name, severity, title, url }) =>
@@ -39,7 +40,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   execFile("npm", args, { cwd: root, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 }, (_, output) => {
     const { answered, findings, why } = judge(output)
     for (const finding of findings) console.error(finding)
-    if (!answered) console.log(`The registry does not answer an audit (${why}): nothing is known, nothing has failed.`)
+    if (!answered)
+      console.log(
+        `NOT AUDITED: the registry does not answer such questions (${why}). Nothing is known, nothing has failed.`
+      )
     else if (findings.length === 0) console.log("No known vulnerability in what production has.")
     process.exitCode = findings.length === 0 ? 0 : 1
   })

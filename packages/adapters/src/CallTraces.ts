@@ -35,14 +35,15 @@ export interface Options {
 export class CallTraces extends Context.Reference<CallTraces>()("@offhook/adapters/CallTraces", {
   defaultValue: (): Tracer.Tracer | null => null
 }) {
-  /** What is not sent when the layer ends is sent then, in 3 s at most. */
+  /** What is not sent when the layer ends is sent then, in 1 s at most: a server that stops is waited for (server's Drain). */
   static readonly layer = (options: Options): Layer.Layer<CallTraces, never, HttpClient.HttpClient> =>
     Layer.scoped(
       this,
       OtlpTracer.make({
         url: options.url,
         headers: Object.fromEntries(Object.entries(options.headers).map(([name, it]) => [name, Redacted.value(it)])),
-        resource: { serviceName: options.serviceName, serviceVersion: options.serviceVersion }
+        resource: { serviceName: options.serviceName, serviceVersion: options.serviceVersion },
+        shutdownTimeout: "1 second"
       })
     ).pipe(Layer.provide(OtlpSerialization.layerJson))
 }

@@ -51,11 +51,16 @@ describe("npm run audit", () => {
     assert.deepStrictEqual(judge('npm warn x\n{"advisories":{}}'), { answered: true, findings: [] })
   })
 
-  it("a registry that does not answer is no finding", () => {
-    for (const output of ["", "<html>", '{"error":{"code":"ERR_PNPM_AUDIT_BAD_RESPONSE"}}']) {
-      const { answered, findings } = judge(output)
-      assert.isFalse(answered)
-      assert.isEmpty(findings)
+  it("a registry that does not answer is no finding, and what it said is told", () => {
+    const error = { code: "ERR_PNPM_AUDIT_BAD_RESPONSE", message: "The audit endpoint responded with 405: ." }
+    for (const [output, why] of [
+      ["", "no report came"],
+      ["<html>", "no report came"],
+      ["{}", "no report came"],
+      [JSON.stringify({ error }), "405"],
+      [JSON.stringify({ error: { code: "ENOTFOUND" } }), "ENOTFOUND"]
+    ]) {
+      assert.deepStrictEqual(judge(output), { answered: false, findings: [], why })
     }
   })
 })

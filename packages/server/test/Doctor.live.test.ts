@@ -2,8 +2,6 @@
 
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import * as Http from "node:http"
-import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -23,8 +21,9 @@ import * as Doctor from "../src/doctor/Doctor.ts"
 import * as Report from "../src/doctor/Report.ts"
 import * as Startup from "../src/Startup.ts"
 import { BUILD_MS, build, main, root } from "./support/Built.ts"
-import { accountSid, clip, KEY, OPERATOR } from "./support/Live.ts"
+import { accountSid, clip, closing, KEY, OPERATOR } from "./support/Live.ts"
 import * as Port from "./support/Port.ts"
+import * as ReverseProxy from "./support/ReverseProxy.ts"
 
 const TOKEN = "5e0af1c2b3d4e5f60718293a4b5c6d7e"
 const NUMBER = "+15550100042"
@@ -43,9 +42,11 @@ interface Broken {
   /** Of the server; the doctor has the same, unless `doctor` says otherwise. */
   readonly server?: Env
   readonly doctor?: Env
-  readonly proxy?: ProxyOptions
+  readonly proxy?: ReverseProxy.Options
   readonly faults?: ReadonlyArray<Fault.Fault>
   readonly numbers?: (webhook: string) => ReadonlyArray<CarrierRest.PhoneNumber>
+  /** Of subaccounts, as Twilio knows them. */
+  readonly authTokens?: Env
 }
 
 interface Deployment {
@@ -58,6 +59,7 @@ interface Deployment {
 }
 
 const deployed = Effect.fnUntraced(function* ({
+  authTokens = {},
   doctor = {},
   faults = [],
   numbers,
@@ -65,12 +67,12 @@ const deployed = Effect.fnUntraced(function* ({
   server = {}
 }: Broken = {}) {
   const port = yield* Effect.promise(Port.free)
-  const front = yield* closing(() => startProxy(port, proxy))
+  const front = yield* closing(() => ReverseProxy.start(port, proxy))
   const brain = Brain.scripted([{ parts: [Brain.say(clip("agent-opening-hours"))] }])
   const model = yield* closing(() => ModelServer.start({ brain, seed: "doctor", apiKey: KEY, faults }))
   const webhook = `${front.url}/incoming-call`
   const listed = numbers?.(webhook) ?? [{ phoneNumber: NUMBER, voiceUrl: webhook }]
-  const rest = yield* closing(() => CarrierRest.start({ authToken: TOKEN, numbers: listed }))
+  const rest = yield* closing(() => CarrierRest.start({ authToken: TOKEN, authTokens, numbers: listed }))
   const env: Env = {
     OPENAI_API_KEY: KEY,
     OPENAI_REALTIME_URL: model.url,
@@ -263,7 +265,7 @@ describe("the way to the server", () => {
   it.scopedLive("another PUBLIC_URL than the server has", () =>
     Effect.gen(function* () {
       const { env, examined: other } = yield* deployed()
-      const second = yield* closing(() => startProxy(Number(env["PORT"]), {}))
+      const second = yield* closing(() => ReverseProxy.start(Number(env["PORT"]), {}))
       const lines = yield* examined({ ...env, PUBLIC_URL: second.url })
       assert.strictEqual(resultsOf(lines)["webhook"], "to do")
       assert.match(
@@ -279,7 +281,7 @@ describe("the way to the server", () => {
       const { examined } = yield* deployed({ doctor: { TWILIO_AUTH_TOKEN: TOKEN.replace("5", "6") } })
       toDo(yield* examined, {
         webhook: /the signature is missing or wrong/,
-        number: /Twilio refuses account and token/
+        number: /Twilio refuses SID and token of the account/
       })
     })
   )
@@ -394,7 +396,7 @@ describe("around it", () => {
 
   it.scopedLive("a port that a stranger has", () =>
     Effect.gen(function* () {
-      const stranger = yield* closing(() => startProxy(0, { status: 200 }))
+      const stranger = yield* closing(() => ReverseProxy.start(0, { status: 200 }))
       const { examined } = yield* deployed({ doctor: { PORT: new URL(stranger.url).port } })
       toDo(yield* examined, { port: /is taken by something that is not Offhook → stop the program/ })
     })
@@ -404,7 +406,7 @@ describe("around it", () => {
     "a port on which nobody answers a word",
     () =>
       Effect.gen(function* () {
-        const mute = yield* closing(startMute)
+        const mute = yield* closing(ReverseProxy.startMute)
         const { examined } = yield* deployed({ doctor: { PORT: String(mute.port) } })
         toDo(yield* examined, { port: /is taken by something that is not Offhook/ })
       }),
@@ -434,7 +436,7 @@ describe("around it", () => {
   ] as const) {
     it.scopedLive(`a clock 5 minutes ${what} the others`, () =>
       Effect.gen(function* () {
-        const twilio = yield* closing(() => startProxy(0, { status: 404, minutes }))
+        const twilio = yield* closing(() => ReverseProxy.start(0, { status: 404, minutes }))
         const { examined } = yield* deployed({ doctor: { TWILIO_API_URL: twilio.url } })
         toDo(yield* examined, {
           clock: new RegExp(`^(29[5-9]|30[0-5]) s ${what} 127.* → let the system keep the time`),
@@ -457,7 +459,58 @@ describe("around it", () => {
       })
       toDo(yield* app.examined, { number: /given to a TwiML app/ })
       const none = yield* deployed({ numbers: () => [] })
-      toDo(yield* none.examined, { number: /no phone number → buy one/ })
+      toDo(yield* none.examined, { number: /there is no phone number → buy one/ })
+    })
+  )
+})
+
+describe("several accounts", () => {
+  const [SUB, OTHER] = ["a", "b"].map((letter) => `AC${letter.repeat(32)}`) as [string, string]
+  const authTokens = { [SUB]: "5ub".repeat(4), [OTHER]: "07her".repeat(4) }
+  const server = {
+    TWILIO_SUBACCOUNT_TOKENS: Object.entries(authTokens)
+      .map((entry) => entry.join("="))
+      .join()
+  }
+  const number = (accountSid: string, voiceUrl: string) => ({ accountSid, phoneNumber: NUMBER, voiceUrl })
+
+  it.scopedLive("a subaccount's number calls, and it is asked by its own token", () =>
+    Effect.gen(function* () {
+      const numbers = (webhook: string) => [number(accountSid, "https://example.com/"), number(OTHER, webhook)]
+      const lines = yield* (yield* deployed({ authTokens, server, numbers })).examined
+      toDo(lines, {})
+      assert.match(lines.find(({ check }) => check === "number")?.text ?? "", /^\+\*{9}42 calls http/)
+    })
+  )
+
+  it.scopedLive("none of theirs calls", () =>
+    Effect.gen(function* () {
+      const numbers = () => [number(SUB, ""), number(OTHER, "https://example.com/voice")]
+      const { examined } = yield* deployed({ authTokens, server, numbers })
+      toDo(yield* examined, { number: /\*42 calls nothing; .*\*42 calls https:\/\/example.com\/voice → in the Twilio/ })
+      const none = yield* deployed({ authTokens, server, numbers: () => [] })
+      toDo(yield* none.examined, { number: /there is no phone number → buy one/ })
+    })
+  )
+
+  it.scopedLive("a subaccount's token is wrong, though the main account's number calls", () =>
+    Effect.gen(function* () {
+      const { examined } = yield* deployed({ authTokens: { ...authTokens, [SUB]: "an0ther" }, server })
+      const lines = yield* examined
+      toDo(lines, { number: /refuses SID and token of the subaccount …aaaa \(401\) → .*TWILIO_SUBACCOUNT_TOKENS/ })
+      for (const token of Object.values(authTokens)) assert.notInclude(JSON.stringify(lines), token)
+    })
+  )
+
+  it.scopedLive("more numbers than a page has: the last one counts", () =>
+    Effect.gen(function* () {
+      const { examined } = yield* deployed({
+        numbers: (webhook) => [
+          ...Array.from({ length: 400 }, () => number(accountSid, "")),
+          number(accountSid, webhook)
+        ]
+      })
+      toDo(yield* examined, {})
     })
   )
 })
@@ -540,115 +593,3 @@ describe("the process", () => {
     60_000
   )
 })
-
-interface ProxyOptions {
-  readonly path?: (path: string) => string
-  /** What becomes of upgrades; without it they pass. */
-  readonly upgrade?: "cut" | "ordinary" | "unsigned"
-  /** Nothing passes, everything is answered with this. */
-  readonly status?: number
-  readonly page?: { readonly contentType: string; readonly body: string }
-  /** By how much the `Date` of such answers is ahead. */
-  readonly minutes?: number
-}
-
-/** What stands between Twilio and the server. */
-const startProxy = async (
-  port: number,
-  {
-    minutes = 0,
-    page = { contentType: "text/html", body: "a page" },
-    path = (same) => same,
-    status,
-    upgrade
-  }: ProxyOptions
-) => {
-  const sockets = new Set<Net.Socket>()
-  const passed = (request: Http.IncomingMessage, headers: Http.IncomingHttpHeaders): Http.ClientRequest =>
-    Http.request({
-      host: "127.0.0.1",
-      port,
-      method: request.method ?? "GET",
-      path: path(request.url ?? ""),
-      headers,
-      agent: false
-    })
-  const server = Http.createServer((request, response) => {
-    if (status !== undefined) {
-      const date = new Date(Date.now() + minutes * 60_000).toUTCString()
-      response
-        .writeHead(status, { date, "content-type": page.contentType, location: "https://example.com/" })
-        .end(page.body)
-      return
-    }
-    const forward = passed(request, request.headers)
-    forward.on("error", () => response.destroy())
-    forward.on("response", (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
-    })
-    request.pipe(forward)
-  })
-  server.on("connection", (socket: Net.Socket) => {
-    sockets.add(socket)
-    socket.on("error", () => {})
-    socket.once("close", () => sockets.delete(socket))
-  })
-  server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket) => {
-    if (upgrade === "cut") {
-      socket.destroy()
-      return
-    }
-    const { "x-twilio-signature": _, ...unsigned } = request.headers
-    const { connection: __, upgrade: ___, ...ordinary } = request.headers
-    const forward = passed(
-      request,
-      upgrade === "ordinary" ? ordinary : upgrade === "unsigned" ? unsigned : request.headers
-    )
-    const head = ({ headers, statusCode }: Http.IncomingMessage) =>
-      `HTTP/1.1 ${statusCode} Passed\r\n${Object.entries(headers)
-        .map(([name, value]) => `${name}: ${value}\r\n`)
-        .join("")}\r\n`
-    forward.on("error", () => socket.destroy())
-    forward.on("upgrade", (answer, behind) => {
-      behind.on("error", () => socket.destroy())
-      behind.once("close", () => socket.destroy())
-      socket.once("close", () => behind.destroy())
-      socket.write(head(answer))
-      behind.pipe(socket).pipe(behind)
-    })
-    forward.on("response", (answer) => {
-      socket.write(head(answer))
-      answer.pipe(socket)
-    })
-    forward.end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}`,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        for (const socket of sockets) socket.destroy()
-      })
-  }
-}
-
-const startMute = async () => {
-  const sockets = new Set<Net.Socket>()
-  const server = Net.createServer((socket) => {
-    sockets.add(socket.on("error", () => {}))
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return {
-    port: (server.address() as Net.AddressInfo).port,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        for (const socket of sockets) socket.destroy()
-      })
-  }
-}
-
-const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
-  Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))

@@ -273,6 +273,23 @@ describe("signals", () => {
     assert.strictEqual(await server.ended, 130)
   })
 
+  it("carrier and collector of traces are mute: it ends in 10 s more than calls may go on", async () => {
+    const collector = createServer((socket) => socket.on("error", () => {}).resume()).listen(0, "127.0.0.1")
+    await once(collector, "listening")
+    closing.push(() => once(collector.close(), "close"))
+    const { port, server } = await served([], {
+      OFFHOOK_DRAIN_SECONDS: "1",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
+    })
+    await mute(port)
+    await server.says(/call started/)
+    const asked = performance.now()
+    server.process.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 0)
+    assert.match(server.output(), /"outcome":"shutdown"/)
+    assert.isBelow(performance.now() - asked, 11_000)
+  }, 30_000)
+
   it("who reads along may leave", async () => {
     const { port, server, webhookUrl } = await served()
     server.process.stdout?.destroy()

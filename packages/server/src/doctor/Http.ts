@@ -60,7 +60,7 @@ const text = async ({ body }: Response): Promise<string> => {
   const chunks: Array<Uint8Array> = []
   let size = 0
   if (body !== null) {
-    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       chunks.push(chunk)
       size += chunk.length
       if (size >= MAX_BODY) break

@@ -199,7 +199,8 @@ export const KEY = "sk-test-0123456789abcdef"
 export const OPERATOR = "operator-0123456789abcdef"
 export const READER = "reader-0123456789abcdef"
 
-const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
+/** In the test's scope. */
+export const closing = <S extends { readonly close: () => Promise<void> }>(start: () => Promise<S>) =>
   Effect.acquireRelease(Effect.promise(start), (server) => Effect.promise(() => server.close()))
 
 /** All bytes, one after another. */

@@ -15,6 +15,8 @@ export interface PhoneNumber {
   readonly voiceUrl: string
   /** Instead of the URL, a TwiML app takes the calls. */
   readonly voiceApplicationSid?: string
+  /** Whose it is; without it every account's. */
+  readonly accountSid?: string
 }
 
 export interface CarrierRest {
@@ -31,7 +33,9 @@ export interface Options {
   readonly host?: string
   /** Without one any credentials do. */
   readonly authToken?: string
-  /** Of every account; a change shows at once. */
+  /** Auth tokens of accounts that have one of their own. */
+  readonly authTokens?: Readonly<Record<string, string>>
+  /** A change shows at once. */
   readonly numbers?: ReadonlyArray<PhoneNumber>
 }
 
@@ -39,6 +43,7 @@ export const start = async ({
   port = 0,
   host = "127.0.0.1",
   authToken,
+  authTokens = {},
   numbers = []
 }: Options = {}): Promise<CarrierRest> => {
   const calls = new Map<string, (update: Update) => void>()
@@ -49,10 +54,11 @@ export const start = async ({
     if (request.method !== (callSid === undefined ? "GET" : "POST")) {
       return fail(response, 405, 20004, "Method not allowed")
     }
-    if (authToken !== undefined && request.headers.authorization !== basic(accountSid, authToken)) {
+    const token = authTokens[accountSid] ?? authToken
+    if (token !== undefined && request.headers.authorization !== basic(accountSid, token)) {
       return fail(response, 401, 20003, "Authenticate")
     }
-    if (callSid === undefined) return reply(response, 200, { incoming_phone_numbers: numbers.map(listed) })
+    if (callSid === undefined) return reply(response, 200, page(request.url ?? "", ofAccount(numbers, accountSid)))
     const form = new URLSearchParams(await text(request))
     const update = calls.get(`${accountSid}/${callSid}`)
     if (update === undefined) return fail(response, 404, 20404, `The requested resource ${callSid} was not found`)
@@ -91,6 +97,20 @@ export const start = async ({
 }
 
 const path = /^\/2010-04-01\/Accounts\/([^/]+)\/(?:Calls\/([^/.]+)|IncomingPhoneNumbers)\.json(?:\?.*)?$/
+
+const ofAccount = (numbers: ReadonlyArray<PhoneNumber>, accountSid: string): ReadonlyArray<PhoneNumber> =>
+  numbers.filter((number) => (number.accountSid ?? accountSid) === accountSid)
+
+/** As Twilio pages its lists: 50 where nothing is asked, the next one as a path. */
+const page = (target: string, numbers: ReadonlyArray<PhoneNumber>) => {
+  const { pathname, searchParams } = new URL(target, "http://localhost")
+  const [size, number] = [Number(searchParams.get("PageSize") ?? 50), Number(searchParams.get("Page") ?? 0)]
+  const end = (number + 1) * size
+  return {
+    incoming_phone_numbers: numbers.slice(end - size, end).map(listed),
+    next_page_uri: end < numbers.length ? `${pathname}?PageSize=${size}&Page=${number + 1}` : null
+  }
+}
 
 const listed = ({ phoneNumber, voiceApplicationSid = "", voiceUrl }: PhoneNumber) => ({
   phone_number: phoneNumber,
