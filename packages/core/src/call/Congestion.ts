@@ -61,7 +61,7 @@ export const modelDrained = (call: Draft): void => {
   if (call.model.congestion === null) return
   modelGone(call)
   if (call.model.status !== "ready") return
-  call.caller = CallerAudio.flush(call.caller, call.model.session, Limits.congestedAfterMs, call.out)
+  call.caller = CallerAudio.flush(call.caller, call.model.session, Limits.stuckMs, call.out)
 }
 
 /** It is told what became of the caller's audio. */

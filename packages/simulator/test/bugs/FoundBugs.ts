@@ -466,13 +466,13 @@ export const list: ReadonlyArray<KnownBug> = [
   {
     id: "stuck-speech-cuts",
     sentence:
-      "What the caller said half a second before the host noticed that the model does not read counts as said when it is read, and cuts an answer that came long after it.",
+      "What the caller said just before the host noticed that the model does not read counts as said when it is read, and cuts an answer that came long after it.",
     seen: "seed s9, call 59451",
     patches: [
       {
         file: "call/CallerAudio.ts",
-        find: "audio.appended - stuckMs * Limits.bytesPerMs",
-        replace: "audio.appended"
+        find: "const from = audio.appended - stuckMs * Limits.bytesPerMs",
+        replace: "const from = audio.appended"
       }
     ],
     by: ["old speech cuts nothing"]

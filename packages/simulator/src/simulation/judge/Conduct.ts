@@ -235,7 +235,7 @@ export const make = (on: Case, books: Books): Rule => {
           requests++
           if (requests === requestsInARow + 1) found("retries are few", at, `${requests} requests in a row`)
           if (failed === failuresInARow) found("retries are few", at, `asked for after ${failed} responses that failed`)
-          if (greeting === "over" && greetings > 0 && !wantsMore && command.request === "r1") {
+          if (greeting === "over" && !wantsMore && command.request === "r1" && command.instructions === null) {
             found("greets once", at, `${command.request} is asked for after the model has spoken`)
           }
           return

@@ -13,8 +13,8 @@ import type { Found, Rule } from "./Rule.ts"
 /** What an onset includes where the detection names nothing (protocols.md E.2). */
 const defaultPaddingMs = 300
 
-/** A model has not read for so long when that is told. */
-const stuckMs = 500
+/** A model has not read for half of that when it is told, and audio comes in bursts. */
+const stuckMs = 1_000
 
 export interface Session {
   connected: boolean
@@ -250,7 +250,8 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
         case "ForwardAudio":
         case "ForwardSilence":
           if (isFlushing) {
-            if (flushedAt !== at) backlogFrom = command.from - stuckBytes
+            // One that reaches to the next is still stuck with it.
+            if (flushedAt !== at && backlogEnd < command.from - stuckBytes) backlogFrom = command.from - stuckBytes
             flushedAt = at
             backlogEnd = command.from + command.bytes
           }
