@@ -51,6 +51,7 @@ export const inForce = ({ agent, callers, maxCalls }: Configured) => ({
   messagesPerSecond: CarrierSocket.RATE.perSecond,
   messageBurst: CarrierSocket.RATE.burst,
   maxMessageBytes: http.maxPayload,
+  maxMessageFragments: http.maxFragments,
   congestedMs: Wire.CONGESTED,
   maxBufferedBytes: Wire.MAX_BUFFERED,
   maxConnections: http.maxConnections,
@@ -151,8 +152,8 @@ export const table: ReadonlyArray<Limit> = [
     keys: ["messagesPerSecond", "messageBurst"],
     value: `${CarrierSocket.RATE.perSecond} a second, ${CarrierSocket.RATE.burst} at once`,
     why:
-      "audio is 50 a second, and a line that stood still for a minute delivers 3,000 at once; echoes of marks that are " +
-      "outstanding never count",
+      "audio is 50 a second, and a line that stood still for a minute delivers 3,000 at once; pings and pongs count too, " +
+      "echoes of marks that are outstanding never",
     shows: ["stream_rate"],
     setting: null
   },
@@ -161,6 +162,14 @@ export const table: ReadonlyArray<Limit> = [
     keys: ["maxMessageBytes"],
     value: kiB(http.maxPayload),
     why: "audio has 500 bytes, the largest message under 8 KiB",
+    shows: ["stream_message_size"],
+    setting: null
+  },
+  {
+    name: "fragments of a message",
+    keys: ["maxMessageFragments"],
+    value: String(http.maxFragments),
+    why: "the rate counts messages; frames of nothing that make none would pass it by",
     shows: ["stream_message_size"],
     setting: null
   },

@@ -3,7 +3,7 @@
  * and is told by exactly one log line and one count.
  */
 
-import { once } from "node:events"
+import { on, once } from "node:events"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -557,6 +557,27 @@ describe("a stream's rate", () => {
       assert.strictEqual(yield* carrier.closed, 1008)
       yield* playing.server.calls.idle
       assert.deepStrictEqual(yield* playing.server.refusals, { stream_rate: 1 })
+    })
+  )
+
+  it.scopedLive("pings are messages too, and a stranger has no other rate", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage()
+      const token = minted()
+      const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+      const answered = yield* Effect.promise(async () => {
+        let pongs = 0
+        // A batch, then the next: whoever reads no pongs is cut off by ws itself.
+        const ping = () => {
+          for (let count = 0; count < 50; count++) carrier.ws.ping()
+        }
+        ping()
+        for await (const _ of on(carrier.ws, "pong", { close: ["close"] })) if (++pongs % 50 === 0) ping()
+        return pongs
+      })
+      assert.isAtLeast(answered, CarrierSocket.RATE.burst)
+      assert.strictEqual(yield* carrier.closed, 1008)
+      assert.deepStrictEqual(yield* server.refusals, { stream_rate: 1 })
     })
   )
 })
