@@ -10,7 +10,7 @@ import { MAX_CALLS } from "./Calls.ts"
 import * as Guesses from "./net/Guesses.ts"
 import * as HttpListener from "./net/HttpListener.ts"
 import * as Wire from "./net/Wire.ts"
-import type * as Refusal from "./Refusal.ts"
+import * as Refusal from "./Refusal.ts"
 import * as Callers from "./twilio/Callers.ts"
 import * as CarrierSocket from "./twilio/CarrierSocket.ts"
 import * as StreamToken from "./twilio/StreamToken.ts"
@@ -65,7 +65,8 @@ export const inForce = ({ agent, callers, maxCalls }: Configured) => ({
   keepAliveTimeoutMs: http.keepAliveTimeout,
   pingIdleMs: http.pingIdle,
   wrongTokensPerMinute: Guesses.limits.perAddress,
-  wrongTokensOfAllPerMinute: Guesses.limits.overall
+  wrongTokensOfAllPerMinute: Guesses.limits.overall,
+  refusalLinesPerMinute: Refusal.LINES_PER_MINUTE
 })
 
 export type InForce = ReturnType<typeof inForce>
@@ -277,6 +278,14 @@ export const table: ReadonlyArray<Limit> = [
     value: String(Guesses.limits.overall),
     why: "the same, from many addresses; those that had a right token within the hour are still answered",
     shows: ["api_guesses"],
+    setting: null
+  },
+  {
+    name: "log lines of refusals for one reason in a minute",
+    keys: ["refusalLinesPerMinute"],
+    value: String(Refusal.LINES_PER_MINUTE),
+    why: "a flood of strangers is none of the log; at the end of the minute one line says how many more there were",
+    shows: "offhook_refusals_total{}",
     setting: null
   }
 ]
