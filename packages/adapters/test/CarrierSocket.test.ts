@@ -33,6 +33,7 @@ const accepted = Effect.fnUntraced(function* (isStarted: boolean) {
     admit: () => unused,
     isLive: () => false,
     verify: () => "forged",
+    takesStream: () => true,
     claim: (given) => {
       stream = given
       const driver = {

@@ -525,6 +525,32 @@ describe("several processes behind a balancer", () => {
     })
   )
 
+  it.scopedLive(
+    "a process that drains takes the stream of a call that another one admitted, until calls are ended",
+    () =>
+      Effect.gen(function* () {
+        const { model, server } = yield* stage()
+        yield* server.calls.close
+        const token = minted()
+        const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+        const late = minted({ callSid: "CA2" })
+        const another = yield* Peers.carrier(server.port, "CA2", upgradeOf(pathOf(late)))
+        carrier.start({ token })
+        carrier.media(1)
+        yield* Peers.until(
+          () => model.peers[0]?.received.some(({ type }) => type === "input_audio_buffer.append") === true
+        )
+        assert.deepStrictEqual(yield* server.refusals, {})
+        yield* server.calls.endAll("shutdown")
+        another.start({ token: late })
+        assert.strictEqual(yield* another.closed, 1001)
+        const refused = yield* refusal(Peers.carrier(server.port, "CA3", upgradeOf(pathOf(minted({ callSid: "CA3" })))))
+        assert.include(refused, "Unexpected server response: 503")
+        assert.deepStrictEqual(yield* server.refusals, { stream_closed: 1, upgrade_closed: 1 })
+        assert.strictEqual(yield* server.calls.live, 0)
+      })
+  )
+
   it.scopedLive("a process that is full takes no stream either", () =>
     Effect.gen(function* () {
       const { server } = yield* stage({ maxCalls: 0 })

@@ -74,26 +74,17 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     } else if (!Loopback.isLocal(request.headers)) {
       return "upgrade_remote"
     }
-    if (text !== undefined) {
-      const token = calls.verify(text)
-      if (typeof token === "string") return `upgrade_token_${token}`
-    }
+    const token = text === undefined ? null : calls.verify(text)
+    if (typeof token === "string") return `upgrade_token_${token}`
+    if (!calls.takesStream(token)) return "upgrade_closed"
     return strangers < MAX_WAITING ? null : "upgrade_waiting"
   }
 
-  /** The stream of a live call: it comes while the server drains as it would before. */
-  const isAwaited = (request: IncomingMessage): boolean => {
-    const text = tokenOf(request)
-    const token = text === undefined ? "forged" : calls.verify(text)
-    return typeof token !== "string" && calls.isLive(token.callSid)
+  const admit = (request: IncomingMessage): HttpListener.Verdict | Effect.Effect<HttpListener.Verdict> => {
+    const reason = fault(request)
+    if (reason === null) return HttpListener.accept
+    return Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpListener.refuse(code, sentence))
   }
-
-  const admit = (request: IncomingMessage): Effect.Effect<HttpListener.Verdict> =>
-    Effect.flatMap(calls.isOpen, (isOpen) => {
-      const reason = fault(request) ?? (isOpen || isAwaited(request) ? null : "upgrade_closed")
-      if (reason === null) return Effect.succeed(HttpListener.accept)
-      return Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpListener.refuse(code, sentence))
-    })
 
   const accept = (wire: Wire.Wire, request: IncomingMessage): Wire.Handlers => {
     const urlToken = tokenOf(request)
