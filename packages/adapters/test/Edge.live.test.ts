@@ -160,6 +160,18 @@ describe("a webhook is refused", () => {
     (stage) => seen(post(stage, FORM, { token: null }, { "x-forwarded-for": "192.0.2.1" })),
     { tokens: [] }
   )
+  refuses(
+    "of a page in a browser on this machine, without a token",
+    "webhook_remote",
+    (stage) => seen(post(stage, FORM, { token: null }, { origin: "https://evil.example" })),
+    { tokens: [] }
+  )
+  refuses(
+    "of a picture in a page, without a token",
+    "webhook_remote",
+    ({ server }) => seen(Server.request(server.port, "GET", `${PATH}?${FORM}`, "", { "sec-fetch-site": "cross-site" })),
+    { tokens: [] }
+  )
 })
 
 describe("HTTP is refused", () => {
@@ -408,6 +420,12 @@ describe("an upgrade is refused, before the 101", () => {
     "from elsewhere, without a Twilio token",
     "upgrade_remote",
     upgrade(() => ({ path: CarrierSocket.PATH, headers: { host: "voice.example.com" } })),
+    { tokens: [] }
+  )
+  refuses(
+    "of a page in a browser on this machine, without a Twilio token",
+    "upgrade_remote",
+    upgrade(() => ({ path: CarrierSocket.PATH, headers: { origin: "https://evil.example" } })),
     { tokens: [] }
   )
   refuses(
