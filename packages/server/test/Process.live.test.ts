@@ -276,6 +276,21 @@ describe("signals", () => {
     assert.match(ended.timestamp, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
   })
 
+  it.skipIf(process.platform !== "linux")("log lines are readable on a terminal, in production JSON", async () => {
+    for (const [env, line] of [
+      [{ NO_COLOR: "1" }, /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO \(#\d+\): listening[\s\S]*\n {2}address: 127\.0\.0\.1:\d+/m],
+      [{ NODE_ENV: "production" }, /^\{"message":"listening",.*"address":"127\.0\.0\.1:\d+".*\}\r?$/m]
+    ] as const) {
+      const program = Program.startOnTerminal(["serve"], {
+        cwd: directory,
+        env: { OPENAI_API_KEY: "sk-test", PORT: String(await Port.free()), ...env }
+      })
+      running.push(program)
+      await program.says(/nobody but this machine is answered/)
+      assert.match(program.output(), line)
+    }
+  })
+
   it("logs from the level that is configured on; `--log-level` wins", async () => {
     const said = async (args: ReadonlyArray<string>, level: string) => {
       const { server, webhookUrl } = await served(args, { OFFHOOK_LOG_LEVEL: level })

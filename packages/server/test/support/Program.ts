@@ -13,12 +13,23 @@ export interface Program {
   readonly ended: Promise<number | string>
 }
 
-/** The environment holds nothing but `PATH` and what is given. */
-export const start = (
-  args: ReadonlyArray<string>,
-  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }
-): Program => {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH: process.env["PATH"], ...env } })
+export interface Options {
+  readonly cwd: string
+  /** Beside `PATH` the program has nothing but these. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+export const start = (args: ReadonlyArray<string>, options: Options): Program =>
+  running(process.execPath, [main, ...args], options)
+
+/** The same on a terminal of its own, by util-linux' `script`; killed, it takes the terminal away. */
+export const startOnTerminal = (args: ReadonlyArray<string>, options: Options): Program => {
+  const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(" ")
+  return running("script", ["--quiet", "--return", "--command", command, "/dev/null"], options)
+}
+
+const running = (command: string, args: ReadonlyArray<string>, { cwd, env }: Options): Program => {
+  const child = spawn(command, args, { cwd, env: { PATH: process.env["PATH"], ...env } })
   const ended = new Promise<number | string>((resolve) => {
     child.once("close", (status, signal) => resolve(status ?? signal ?? "?"))
   })
