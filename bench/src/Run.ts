@@ -42,12 +42,12 @@ export interface Result extends Driver.Measured {
   readonly rssPerCall: number
   /** Bytes of collected memory before the first call and after the last one. */
   readonly heap: { readonly before: number; readonly after: number }
-  /** What makes the numbers no result; empty: they are one. */
-  readonly faults: ReadonlyArray<string>
+  /** Of the clock that never goes back, us: when what is measured began and ended. */
+  readonly window: { readonly from: number; readonly to: number }
 }
 
 /** Part of the server's core that others may use. */
-const MAX_FOREIGN = 0.05
+const MAX_FOREIGN = 0.1
 
 export const run = async (plan: Plan): Promise<Result> => {
   const directory = mkdtempSync(join(tmpdir(), "offhook-bench-"))
@@ -66,6 +66,7 @@ export const run = async (plan: Plan): Promise<Result> => {
 
     const look = () => ({
       at: performance.now(),
+      clock: Number(process.hrtime.bigint() / 1000n),
       cpu: Machine.cpuOf(started.pid),
       core: core === null ? 0 : Machine.busyOf(core)
     })
@@ -83,9 +84,9 @@ export const run = async (plan: Plan): Promise<Result> => {
     const system = to.cpu.system - from.cpu.system
     const cpu = to.cpu.user - from.cpu.user + system
     const busy = { busy: (to.core - from.core) / wall, server: cpu / wall }
-    const faults = [...measured.faults, ...lossesOf(measured)]
+    const disturbances = [...measured.disturbances]
     if (core !== null && busy.busy - busy.server > MAX_FOREIGN) {
-      faults.push(`others used the server's core ${Math.round((busy.busy - busy.server) * 100)} % of the time`)
+      disturbances.push(`others used the server's core ${Math.round((busy.busy - busy.server) * 100)} % of the time`)
     }
     return {
       ...measured,
@@ -97,7 +98,9 @@ export const run = async (plan: Plan): Promise<Result> => {
       heapPerCall: (live.heap - idle.heap) / calls,
       rssPerCall: (live.rss - idle.rss) / calls,
       heap: { before: idle.heap, after: after.heap },
-      faults
+      window: { from: from.clock, to: to.clock },
+      faults: [...measured.faults, ...lossesOf(measured)],
+      disturbances
     }
   } finally {
     await server?.stop()
