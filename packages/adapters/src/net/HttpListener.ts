@@ -58,6 +58,8 @@ export interface Limits {
   readonly maxConnections: number
   /** Bytes of a WebSocket message. A media message has 400 to 500; the largest other one, `start`, under 8 kB. */
   readonly maxPayload: number
+  /** Frames that one message may come in. Twilio's come in one, a proxy may cut them. */
+  readonly maxFragments: number
   /** Bytes of an HTTP request body. Twilio's forms have about 2 kB. */
   readonly maxBody: number
   /**
@@ -87,6 +89,7 @@ export interface Limits {
 export const limits: Limits = {
   maxConnections: 4_096,
   maxPayload: 64 * 1024,
+  maxFragments: 64,
   maxBody: 64 * 1024,
   maxLingering: 1024 * 1024,
   lingeringTimeout: 2_000,
@@ -150,7 +153,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     clientTracking: false,
     maxPayload: limit.maxPayload,
     perMessageDeflate: false,
-    ...CLOSE
+    ...untyped(limit)
   })
   let serving = unavailable
   server.on("request", (request, response) => {
@@ -341,8 +344,8 @@ const release = (
     }
   })
 
-/** ws 8.23 knows the option, its published types do not yet. */
-const CLOSE = { closeTimeout: Wire.CLOSE_TIMEOUT }
+/** ws 8.23 knows these options, its published types do not yet. */
+const untyped = ({ maxFragments }: Limits) => ({ closeTimeout: Wire.CLOSE_TIMEOUT, maxFragments })
 
 const pathOf = (request: Http.IncomingMessage): string => {
   const target = request.url ?? ""
