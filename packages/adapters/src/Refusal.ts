@@ -37,6 +37,7 @@ export const reasons = {
   http_connections: wrong(0, "too many connections are open"),
   http_path: wrong(404, "nothing is here"),
   http_method: wrong(405, "the path is there for other methods"),
+  http_expectation: wrong(417, "the only expectation that is met is 100-continue"),
 
   webhook_method: wrong(405, "an incoming call is a GET or a POST"),
   webhook_content_type: wrong(415, "the body must be application/x-www-form-urlencoded"),

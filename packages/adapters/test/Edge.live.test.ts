@@ -194,6 +194,9 @@ describe("HTTP is refused", () => {
         }
       })
   refuses("what is not HTTP", "http_malformed", raw("\x16\x03\x01 hello\r\n\r\n"))
+  refuses("a request that names no host", "http_malformed", raw("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"))
+  refuses("an expectation", "http_expectation", raw("GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n"))
+  refuses("to be a proxy", "http_method", raw("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"))
   refuses(
     "a body that does not come to its end",
     "http_timeout",

@@ -158,9 +158,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
   let serving = unavailable
   server.on("request", (request, response) => {
     endAlways(request, response)
+    // RFC 9112 3.2, as Node.js would by itself.
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      return refuseRequest(request, response, "http_malformed")
+    }
     serving(request, response)
   })
+  server.on("checkExpectation", (request, response) => refuseRequest(request, response, "http_expectation"))
+  server.on("connect", (request, socket) => refuseUpgrade(socket as Net.Socket, identify(request), "http_method"))
   const run = yield* FiberSet.makeRuntime<never>()
+
+  const refuseRequest = (request: Http.IncomingMessage, response: Http.ServerResponse, reason: Refusal.Reason) => {
+    const { code, sentence } = Refusal.reasons[reason]
+    const requestId = identify(request)
+    problem(response, code, sentence, requestId)
+    tell(reason, { requestId })
+  }
 
   const refuseUpgrade = (socket: Net.Socket, requestId: string, reason: Refusal.Reason, fault?: string) => {
     const { code, sentence } = Refusal.reasons[reason]
@@ -203,10 +216,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     let verdict: ReturnType<UpgradeRoute["admit"]>
     try {
       const path = pathOf(request)
-      route = [...routes].find((route) => route.matches(path))
-      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       const fault = malformed(request)
       if (fault !== undefined) return refuseUpgrade(socket, requestId, "upgrade_malformed", fault)
+      route = [...routes].find((route) => route.matches(path))
+      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -268,6 +281,8 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Se
     requestTimeout: limit.requestTimeout,
     keepAliveTimeout: limit.keepAliveTimeout,
     connectionsCheckingInterval: limit.timeoutCheck,
+    // Node.js' own answer is none of ours, and nobody would be told.
+    requireHostHeader: false,
     noDelay: true
   })
   server.maxConnections = limit.maxConnections
@@ -368,9 +383,7 @@ const bodyAtMost =
     const refuse = () => {
       const { code, sentence } = Refusal.reasons.http_body_size
       const requestId = identify(request)
-      const { body, headers } = HttpProblem.answer(code, sentence, requestId)
-      response.writeHead(code, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
-      response.write(body)
+      say(response, code, sentence, requestId)
       linger(limit, request, response)
       tell("http_body_size", { requestId })
     }
@@ -416,9 +429,15 @@ const linger = (limit: Limits, request: Http.IncomingMessage, response: Http.Ser
 }
 
 const problem = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
+  say(response, status, detail, requestId)
+  response.end()
+}
+
+/** The whole answer, which is not at its end yet. */
+const say = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
   const { body, headers } = HttpProblem.answer(status, detail, requestId)
-  response.writeHead(status, { ...headers, Connection: "close" })
-  response.end(body)
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
+  response.write(body)
 }
 
 /** Gives the request its id, for whoever looks at it. */
