@@ -51,5 +51,6 @@ export default defineWorkspace([
   project("adapters"),
   project("simulator"),
   alone(project("server")),
+  alone(project("bench", "bench")),
   alone(project("examples", "examples", "*/*.test.ts"))
 ])

@@ -4,7 +4,8 @@
  * As root on Linux, in a mount and a process namespace that end with this program. A stage is an overlay over this
  * machine's own root with the running Node.js in it, which stands for the base image; `/offhook` is empty at first. The last stage
  * is then run as compose.yaml says: read-only but for `/tmp` and the volumes, as the image's user, without a capability,
- * without a way to new ones. Its health check must pass, a call must leave its recording, SIGTERM must end it with 0.
+ * without a way to new ones. Its health check must pass, its doctor must find it well but for the model, calls must leave
+ * their recordings, SIGTERM must end it with 0.
  */
 import assert from "node:assert/strict"
 import { execFileSync, spawn, spawnSync } from "node:child_process"
@@ -230,9 +231,14 @@ for (const path of ["/offhook/x", "/x", "/usr/local/x"])
   assert.notEqual(await done(inside(image, ["touch", path], { stdio: "ignore" })), 0, `${path} can be written`)
 
 const port = await freePort()
-const server = inside(image, image.command, {
-  env: { HOST: "127.0.0.1", PORT: String(port), OPENAI_API_KEY: "sk-none", OPENAI_REALTIME_URL: "ws://127.0.0.1:1/" }
-})
+const env = {
+  HOST: "127.0.0.1",
+  PORT: String(port),
+  OFFHOOK_DRAIN_SECONDS: "1",
+  OPENAI_API_KEY: "sk-none",
+  OPENAI_REALTIME_URL: "ws://127.0.0.1:1/"
+}
+const server = inside(image, image.command, { env })
 const ended = done(server)
 
 const check = () => done(inside(image, image.healthcheck, { env: { PORT: String(port) }, stdio: "ignore" }))
@@ -263,8 +269,25 @@ const answer = await post(
 assert.equal(answer.status, 200, answer.body)
 assert.match(answer.body, /<Stream /)
 
+// As docs/OPERATIONS.md says to examine a container.
+const main = image.command.at(-1)
+const examining = inside(image, ["node", "--import", "./scripts/tunnel-url.mjs", main, "doctor", "--json"], {
+  env,
+  stdio: ["ignore", "pipe", "inherit"]
+})
+let findings = ""
+examining.stdout.setEncoding("utf8").on("data", (text) => {
+  findings += text
+})
+assert.equal((await once(examining, "close"))[0], 1, "the doctor finds that the model is away")
+const results = Object.fromEntries(JSON.parse(findings).map(({ check, result }) => [check, result]))
+for (const check of ["port", "webhook", "TwiML", "upgrade"]) assert.equal(results[check], "ok", findings)
+console.log("── examined by its own doctor")
+
 server.kill("SIGTERM")
 assert.equal(await ended, 0, "SIGTERM ends it with status 0")
-assert.deepEqual(readdirSync(join(image.root, image.volumes[0])), [`${call}.jsonl`], "the call is recorded")
+const recordings = readdirSync(join(image.root, image.volumes[0]))
+assert(recordings.includes(`${call}.jsonl`), "the call is recorded")
+assert.equal(recordings.length, 2, "and the doctor's")
 assert.notEqual(await check(), 0, "the health check fails once nothing answers")
 console.log("── built, confined, healthy, recorded, ended")

@@ -22,7 +22,7 @@ const sections = /** @type {const} */ ({ atRunTime: "At run time", inDevelopment
  * @returns {Direct}
  */
 export const direct = () => {
-  const manifests = ["", "examples", ...published()].map((path) => manifestOf(join(root, path)))
+  const manifests = ["", "bench", "examples", ...published()].map((path) => manifestOf(join(root, path)))
   /** @param {"dependencies" | "devDependencies"} kind */
   const names = (kind) => new Set(manifests.flatMap((manifest) => Object.keys(manifest[kind] ?? {})).filter(isForeign))
   const atRunTime = names("dependencies")

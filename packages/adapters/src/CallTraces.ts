@@ -35,14 +35,15 @@ export interface Options {
 export class CallTraces extends Context.Reference<CallTraces>()("@offhook/adapters/CallTraces", {
   defaultValue: (): Tracer.Tracer | null => null
 }) {
-  /** What is not sent when the layer ends is sent then, in 3 s at most. */
+  /** What is not sent when the layer ends is sent then, in 1 s at most: a server that stops is waited for (server's Drain). */
   static readonly layer = (options: Options): Layer.Layer<CallTraces, never, HttpClient.HttpClient> =>
     Layer.scoped(
       this,
       OtlpTracer.make({
         url: options.url,
         headers: Object.fromEntries(Object.entries(options.headers).map(([name, it]) => [name, Redacted.value(it)])),
-        resource: { serviceName: options.serviceName, serviceVersion: options.serviceVersion }
+        resource: { serviceName: options.serviceName, serviceVersion: options.serviceVersion },
+        shutdownTimeout: "1 second"
       })
     ).pipe(Layer.provide(OtlpSerialization.layerJson))
 }
@@ -91,7 +92,7 @@ export const watch = (tracer: Tracer.Tracer, { began, callSid, model }: Call): W
       case "RunTool":
         return remember(tools, command.call, { name: command.name, at: now })
       case "AnswerTool":
-        return answered(command.call, event?._tag === "ToolFinished")
+        return over(command.call, event?._tag === "ToolFinished" ? null : "timeout")
       case "Settled":
         return settled(command.turn)
       case "Ended":
@@ -115,7 +116,7 @@ export const watch = (tracer: Tracer.Tracer, { began, callSid, model }: Call): W
     })
   }
 
-  const answered = (id: string, isAnswer: boolean): void => {
+  const over = (id: string, error: string | null): void => {
     const tool = tools.get(id)
     if (tool === undefined) return
     tools.delete(id)
@@ -123,7 +124,7 @@ export const watch = (tracer: Tracer.Tracer, { began, callSid, model }: Call): W
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": tool.name,
       "gen_ai.tool.call.id": id,
-      ...(isAnswer ? {} : { "error.type": "timeout" })
+      ...(error === null ? {} : { "error.type": error })
     })
   }
 
@@ -139,6 +140,7 @@ export const watch = (tracer: Tracer.Tracer, { began, callSid, model }: Call): W
       for (const command of commands) follows(command, event)
     },
     onReleased: () => {
+      for (const id of [...tools.keys()]) over(id, "call over")
       const attributes = ended === undefined ? { "error.type": "fault" } : summed(ended)
       put(call, attributes)
       call.end(nanos(ended?.durationMs ?? now), exitOf(attributes))

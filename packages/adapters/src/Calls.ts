@@ -8,8 +8,9 @@
  * 1. One live call a CallSid: a repeated webhook gets the same token and starts nothing.
  * 2. A stream token is used up by the first stream that brings it (twilio/StreamToken.ts). Where only admitted calls are
  *    taken, a stream without the token of its call begins nothing and joins nothing.
- * 3. After `close` no call begins, nor while `maxCalls` are live; those that are live go on, and those that were admitted
- *    get their stream, until they end or are asked to (`endPolitely`, `endAll`).
+ * 3. After `close` no webhook begins a call, nor while `maxCalls` are live. Those that are live go on, and those that were
+ *    admitted get their stream, whichever process admitted them: Twilio opens it once, so a refusal loses the call. That
+ *    is over when calls are asked to end (`endPolitely`, `endAll`).
  */
 
 import { type Agent, type Call, type Command, Prices, type Turn, Twilio } from "@offhook/core"
@@ -115,6 +116,8 @@ export class Calls extends Context.Tag("@offhook/adapters/Calls")<
     readonly isLive: (callSid: string) => boolean
     /** What a stream token proves, before its stream is there. */
     readonly verify: StreamToken.StreamTokens["verify"]
+    /** Whether a stream with this token, which was verified, or with none may still come. */
+    readonly takesStream: (token: StreamToken.StreamToken | null) => boolean
     /** A stream begins: synchronous, since audio is right behind it. Its events go to the driver that comes back. */
     readonly claim: (stream: Stream) => Claim
     /**
@@ -336,7 +339,9 @@ const make = Effect.fnUntraced(function* ({
     const hangUpFailed = Effect.sync(() => driver.dispatch({ _tag: "HangUpFailed", at: driver.now() }))
     const hangUp = rest.hangUp(callSid, accountSid).pipe(
       Effect.catchTag("TwilioRestError", ({ message, reason }) =>
-        Effect.andThen(reason === "NotConfigured" ? Effect.logDebug(message) : Effect.logWarning(message), hangUpFailed)
+        (reason === "NotConfigured" ? Effect.logDebug : Effect.logWarning)(
+          "not hung up by REST: the stream is closed"
+        ).pipe(Effect.annotateLogs({ reason, fault: message }), Effect.andThen(hangUpFailed))
       ),
       Effect.catchAllDefect((defect) =>
         Effect.andThen(Effect.logError("hanging up failed", Cause.die(defect)), hangUpFailed)
@@ -373,13 +378,16 @@ const make = Effect.fnUntraced(function* ({
     return verified.callSid === callSid && isOfAccount ? verified : "stream_token_other"
   }
 
+  const takesStream = (token: StreamToken.StreamToken | null): boolean =>
+    calls.has(token?.callSid ?? "") || (!isShuttingDown && (isOpen || token !== null))
+
   const claim = (stream: Stream): Claim => {
     const { callSid } = stream
     if (!Webhook.CALL_SID.test(callSid)) return refused("stream_call_sid")
     const proven = proof(stream)
     if (typeof proven === "string") return refused(proven)
     const known = calls.get(callSid)
-    if (known === undefined && !isOpen) return refused("stream_closed")
+    if (known === undefined && !takesStream(proven)) return refused("stream_closed")
     if (known === undefined && calls.size >= maxCalls) return refused("stream_limit")
     if (known !== undefined && known.streams > 0) return refused("stream_repeated")
     if (proven !== null) tokens.use(proven)
@@ -473,6 +481,7 @@ const make = Effect.fnUntraced(function* ({
       }),
     isLive: (callSid) => calls.has(callSid),
     verify: tokens.verify,
+    takesStream,
     claim,
     gone,
     live: Effect.sync(() => calls.size),

@@ -10,7 +10,7 @@ import { MAX_CALLS } from "./Calls.ts"
 import * as Guesses from "./net/Guesses.ts"
 import * as HttpListener from "./net/HttpListener.ts"
 import * as Wire from "./net/Wire.ts"
-import type * as Refusal from "./Refusal.ts"
+import * as Refusal from "./Refusal.ts"
 import * as Callers from "./twilio/Callers.ts"
 import * as CarrierSocket from "./twilio/CarrierSocket.ts"
 import * as StreamToken from "./twilio/StreamToken.ts"
@@ -51,6 +51,7 @@ export const inForce = ({ agent, callers, maxCalls }: Configured) => ({
   messagesPerSecond: CarrierSocket.RATE.perSecond,
   messageBurst: CarrierSocket.RATE.burst,
   maxMessageBytes: http.maxPayload,
+  maxMessageFragments: http.maxFragments,
   congestedMs: Wire.CONGESTED,
   maxBufferedBytes: Wire.MAX_BUFFERED,
   maxConnections: http.maxConnections,
@@ -64,7 +65,8 @@ export const inForce = ({ agent, callers, maxCalls }: Configured) => ({
   keepAliveTimeoutMs: http.keepAliveTimeout,
   pingIdleMs: http.pingIdle,
   wrongTokensPerMinute: Guesses.limits.perAddress,
-  wrongTokensOfAllPerMinute: Guesses.limits.overall
+  wrongTokensOfAllPerMinute: Guesses.limits.overall,
+  refusalLinesPerMinute: Refusal.LINES_PER_MINUTE
 })
 
 export type InForce = ReturnType<typeof inForce>
@@ -151,8 +153,8 @@ export const table: ReadonlyArray<Limit> = [
     keys: ["messagesPerSecond", "messageBurst"],
     value: `${CarrierSocket.RATE.perSecond} a second, ${CarrierSocket.RATE.burst} at once`,
     why:
-      "audio is 50 a second, and a line that stood still for a minute delivers 3,000 at once; echoes of marks that are " +
-      "outstanding never count",
+      "audio is 50 a second, and a line that stood still for a minute delivers 3,000 at once; pings and pongs count too, " +
+      "echoes of marks that are outstanding never",
     shows: ["stream_rate"],
     setting: null
   },
@@ -161,6 +163,14 @@ export const table: ReadonlyArray<Limit> = [
     keys: ["maxMessageBytes"],
     value: kiB(http.maxPayload),
     why: "audio has 500 bytes, the largest message under 8 KiB",
+    shows: ["stream_message_size"],
+    setting: null
+  },
+  {
+    name: "fragments of a message",
+    keys: ["maxMessageFragments"],
+    value: String(http.maxFragments),
+    why: "the rate counts messages; frames of nothing that make none would pass it by",
     shows: ["stream_message_size"],
     setting: null
   },
@@ -268,6 +278,14 @@ export const table: ReadonlyArray<Limit> = [
     value: String(Guesses.limits.overall),
     why: "the same, from many addresses; those that had a right token within the hour are still answered",
     shows: ["api_guesses"],
+    setting: null
+  },
+  {
+    name: "log lines of refusals for one reason in a minute",
+    keys: ["refusalLinesPerMinute"],
+    value: String(Refusal.LINES_PER_MINUTE),
+    why: "a flood of strangers is none of the log; at the end of the minute one line says how many more there were",
+    shows: "offhook_refusals_total{}",
     setting: null
   }
 ]

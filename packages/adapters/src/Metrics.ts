@@ -83,6 +83,10 @@ export const table = {
   offhook_cost_dollars_total: counter("What the tokens of calls that ended cost, US dollars"),
   offhook_calls_unpriced_total: counter("Calls whose model has no price in the table: their cost is in no sum"),
   offhook_refusals_total: counter("What was refused at the edge, by why (docs/OPERATIONS.md, limits)", "reason"),
+  offhook_http_requests_total: counter(
+    "Requests over HTTP that were answered, by status; what never was one, and upgrades, are refusals alone",
+    "status"
+  ),
   offhook_webhook_seconds: histogram("How long webhooks took to be answered, by status", ANSWER, "status"),
   offhook_connections: gauge("TCP connections that are open, HTTP and WebSocket")
 } as const

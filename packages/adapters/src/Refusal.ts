@@ -1,12 +1,14 @@
 /**
  * What is refused at the edge, and how it is said: to the peer by a status or a close code, to the operator by one log
- * line and one metric (`offhook_refusals_total`).
+ * line and one metric (`offhook_refusals_total`). Where a flood comes (`Log`) the metric alone tells each.
  *
  * The list is closed, so that it can be a metric's label and a page of the manual. What the peer is told is the sentence
  * of the reason and nothing else: no value of the request, no secret, nothing of how the check is made.
  */
 
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import { Metrics } from "./Metrics.ts"
 
@@ -33,6 +35,9 @@ export const reasons = {
   http_body_size: wrong(413, "the body is too large"),
   http_timeout: wrong(408, "the request was not complete in time"),
   http_connections: wrong(0, "too many connections are open"),
+  http_path: wrong(404, "nothing is here"),
+  http_method: wrong(405, "the path is there for other methods"),
+  http_expectation: wrong(417, "the only expectation that is met is 100-continue"),
 
   webhook_method: wrong(405, "an incoming call is a GET or a POST"),
   webhook_content_type: wrong(415, "the body must be application/x-www-form-urlencoded"),
@@ -89,16 +94,53 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons
 
-/** Says it to the operator: exactly one log line, one count. `annotations` hold nothing secret, no number, no audio. */
+/** Lines of one reason in a minute: more than a person reads, too few to fill a disk. */
+export const LINES_PER_MINUTE = 20
+
+/** What keeps a flood of refusals from being a flood of log lines. Without a layer each has its line. */
+export class Log extends Context.Reference<Log>()("@offhook/adapters/Refusal/Log", {
+  defaultValue: () => ({ hasRoom: (_reason: Reason): boolean => true })
+}) {
+  /** The first `LINES_PER_MINUTE` of each minute; at its end one line says how many there were beside them. */
+  static readonly layer: Layer.Layer<Log> = Layer.scoped(
+    this,
+    Effect.gen(function* () {
+      const counts = new Map<Reason, number>()
+      const minuteIsOver = Effect.suspend(() => {
+        const floods = [...counts].filter(([, count]) => count > LINES_PER_MINUTE)
+        counts.clear()
+        return Effect.forEach(floods, ([reason, count]) => {
+          const { level, sentence } = reasons[reason]
+          const line = LOG[level](`refused, without a line for each: ${sentence}`)
+          return Effect.annotateLogs(line, { reason, times: count - LINES_PER_MINUTE })
+        })
+      })
+      yield* Effect.addFinalizer(() => minuteIsOver)
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(minuteIsOver, "1 minute")))
+      return {
+        hasRoom: (reason) => {
+          const count = (counts.get(reason) ?? 0) + 1
+          counts.set(reason, count)
+          return count <= LINES_PER_MINUTE
+        }
+      }
+    })
+  )
+}
+
+/** Says it to the operator: one count, and one log line where there is room. `annotations` hold nothing secret, no number, no audio. */
 export const told = (
   reason: Reason,
   annotations: Readonly<Record<string, string | number>> = {}
 ): Effect.Effect<Refused> =>
   Effect.gen(function* () {
     const metrics = yield* Metrics
+    const log = yield* Log
     const refused: Refused = reasons[reason]
     metrics.refused(reason)
-    yield* Effect.annotateLogs(LOG[refused.level](`refused: ${refused.sentence}`), { reason, ...annotations })
+    if (log.hasRoom(reason)) {
+      yield* Effect.annotateLogs(LOG[refused.level](`refused: ${refused.sentence}`), { reason, ...annotations })
+    }
     return refused
   })
 

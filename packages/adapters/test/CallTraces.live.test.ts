@@ -3,14 +3,21 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type { Watcher } from "../src/CallObserver.ts"
 import * as CallTraces from "../src/CallTraces.ts"
 import * as Collector from "./support/Collector.ts"
 import * as Kept from "./support/Kept.ts"
 
 const BEGAN = Date.UTC(2026, 0, 2, 3, 4, 5)
 
+const kept = (names: ReadonlyArray<string>, status = 200) =>
+  Effect.map(
+    traced((watch) => names.map((name) => Kept.play(name, watch(`CA${name}`)).summary), status),
+    ({ played, ...collected }) => ({ ...collected, summaries: played })
+  )
+
 /** What a collector has when the layer is gone: nothing waits for the exporter's interval. */
-const traced = (names: ReadonlyArray<string>, status = 200) =>
+const traced = <A>(play: (watch: (callSid: string) => Watcher) => A, status = 200) =>
   Effect.gen(function* () {
     const collector = yield* Effect.acquireRelease(
       Effect.promise(() => Collector.start(status)),
@@ -22,21 +29,18 @@ const traced = (names: ReadonlyArray<string>, status = 200) =>
       serviceName: "offhook-test",
       serviceVersion: "1.2.3"
     }).pipe(Layer.provide(NodeHttpClient.layer))
-    const summaries = yield* Effect.gen(function* () {
+    const played = yield* Effect.gen(function* () {
       const tracer = yield* CallTraces.CallTraces
       assert(tracer !== null)
-      return names.map((name) => {
-        const call = { callSid: `CA${name}`, model: "gpt-realtime", began: BEGAN }
-        return Kept.play(name, CallTraces.watch(tracer, call)).summary
-      })
+      return play((callSid) => CallTraces.watch(tracer, { callSid, model: "gpt-realtime", began: BEGAN }))
     }).pipe(Effect.provide(layer), Effect.scoped)
-    return { ...collector, summaries }
+    return { ...collector, played }
   })
 
 describe("traces of calls", () => {
   it.scopedLive("a call is one trace: a span for it, one for each turn, one for each tool, none else", () =>
     Effect.gen(function* () {
-      const { headers, resources, spans, summaries } = yield* traced(["tools-several-at-once.jsonl"])
+      const { headers, resources, spans, summaries } = yield* kept(["tools-several-at-once.jsonl"])
       const [summary] = summaries
       const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined)
       assert.deepStrictEqual(
@@ -74,9 +78,35 @@ describe("traces of calls", () => {
     })
   )
 
+  it.scopedLive("tools that nobody waits for any more have their spans too, and why they are over", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* traced((watch) => {
+        const { onReleased, onStep } = watch("CA1")
+        const run = (call: string) => ({ _tag: "RunTool", call, name: "menu", arguments: "{}" }) as const
+        onStep({ _tag: "TimeAdvanced", at: 100 }, [run("late"), run("cut")])
+        onStep({ _tag: "TimeAdvanced", at: 400 }, [{ _tag: "AnswerTool", session: 0, call: "late", output: "" }])
+        onStep({ _tag: "TimeAdvanced", at: 500 }, [])
+        onReleased(null)
+      })
+      const tools = spans.filter(({ name }) => name === "execute_tool menu")
+      assert.deepStrictEqual(
+        tools.map(({ attributes, end, start, status }) => [
+          start - BEGAN,
+          end - BEGAN,
+          status,
+          attributes["error.type"]
+        ]),
+        [
+          [100, 400, 2, "timeout"],
+          [100, 500, 2, "call over"]
+        ]
+      )
+    })
+  )
+
   it.scopedLive("a call that broke is an error, with why", () =>
     Effect.gen(function* () {
-      const { spans } = yield* traced(["model-lost.jsonl"])
+      const { spans } = yield* kept(["model-lost.jsonl"])
       const root = spans.find(({ name }) => name === "call")
       assert.strictEqual(root?.status, 2)
       assert.strictEqual(root?.attributes["error.type"], "model lost")
@@ -85,7 +115,7 @@ describe("traces of calls", () => {
 
   it.scopedLive("no word and no number of any kept call is in a span, and no secret", () =>
     Effect.gen(function* () {
-      const { bodies, spans, summaries } = yield* traced(Kept.names)
+      const { bodies, spans, summaries } = yield* kept(Kept.names)
       assert.strictEqual(spans.filter(({ name }) => name === "call").length, Kept.names.length)
       assert.strictEqual(
         spans.length,
@@ -102,7 +132,7 @@ describe("traces of calls", () => {
 
   it.scopedLive("a collector that refuses harms nothing", () =>
     Effect.gen(function* () {
-      const { bodies } = yield* traced(["agent-waits.jsonl"], 400)
+      const { bodies } = yield* kept(["agent-waits.jsonl"], 400)
       assert.isAtLeast(bodies.length, 1)
     })
   )

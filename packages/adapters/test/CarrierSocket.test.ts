@@ -22,8 +22,8 @@ const START = JSON.stringify({
   }
 })
 
-/** A stream that has begun, between a wire and a driver that write down what they were told. */
-const begun = Effect.gen(function* () {
+/** A stream, usually one that has begun, between a wire and a driver that write down what they were told. */
+const accepted = Effect.fnUntraced(function* (isStarted: boolean) {
   const clock = yield* Effect.clock
   const events: Array<Event> = []
   const closed: Array<number> = []
@@ -33,6 +33,7 @@ const begun = Effect.gen(function* () {
     admit: () => unused,
     isLive: () => false,
     verify: () => "forged",
+    takesStream: () => true,
     claim: (given) => {
       stream = given
       const driver = {
@@ -67,15 +68,19 @@ const begun = Effect.gen(function* () {
   }
   const handlers = route.accept(wire, { url: CarrierSocket.PATH, headers: {} } as IncomingMessage)
   if (!("onText" in handlers)) return assert.fail("no text")
-  const { onText } = handlers
-  onText(START, false)
-  if (stream === undefined) return assert.fail("no stream")
-  const { marks } = stream
+  const { onControl, onText } = handlers
+  if (onControl === undefined) return assert.fail("no control")
+  if (isStarted) onText(START, false)
   const say = (text: string, times: number) => {
     for (let count = 0; count < times; count++) onText(text, false)
   }
-  return { closed, events, handlers, marks, say }
+  const ping = (times: number) => {
+    for (let count = 0; count < times; count++) onControl()
+  }
+  return { closed, events, handlers, ping, say, stream: () => stream }
 })
+
+const begun = accepted(true)
 
 describe("a carrier that does not read", () => {
   it.scoped("is an event of its stream, and so is that it reads again", () =>
@@ -128,8 +133,10 @@ describe("the rate of a stream", () => {
 
   it.scoped("does not count echoes of marks, up to the number outstanding", () =>
     Effect.gen(function* () {
-      const { closed, marks, say } = yield* begun
+      const { closed, say, stream } = yield* begun
       const { burst } = CarrierSocket.RATE
+      const marks = stream()?.marks
+      if (marks === undefined) return assert.fail("no stream")
       marks.outstanding = 10_000
       say(MARK, 10_000)
       assert.deepStrictEqual([closed, marks.outstanding], [[], 0])
@@ -137,6 +144,29 @@ describe("the rate of a stream", () => {
       assert.deepStrictEqual(closed, [])
       say(MARK, 1)
       assert.deepStrictEqual(closed, [1008])
+    })
+  )
+
+  it.scoped("counts pings and pongs as messages", () =>
+    Effect.gen(function* () {
+      const { closed, ping, say } = yield* begun
+      const { burst } = CarrierSocket.RATE
+      ping(burst - 10)
+      say(MARK, 10)
+      assert.deepStrictEqual(closed, [])
+      ping(100)
+      assert.deepStrictEqual(closed, [1008])
+    })
+  )
+
+  it.scoped("holds for strangers too", () =>
+    Effect.gen(function* () {
+      const { closed, events, ping, say } = yield* accepted(false)
+      ping(CarrierSocket.RATE.burst)
+      assert.deepStrictEqual(closed, [])
+      ping(1)
+      say(START, 1)
+      assert.deepStrictEqual([closed, events], [[1008], []])
     })
   )
 })

@@ -3,7 +3,7 @@
  * and is told by exactly one log line and one count.
  */
 
-import { once } from "node:events"
+import { on, once } from "node:events"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -160,6 +160,18 @@ describe("a webhook is refused", () => {
     (stage) => seen(post(stage, FORM, { token: null }, { "x-forwarded-for": "192.0.2.1" })),
     { tokens: [] }
   )
+  refuses(
+    "of a page in a browser on this machine, without a token",
+    "webhook_remote",
+    (stage) => seen(post(stage, FORM, { token: null }, { origin: "https://evil.example" })),
+    { tokens: [] }
+  )
+  refuses(
+    "of a picture in a page, without a token",
+    "webhook_remote",
+    ({ server }) => seen(Server.request(server.port, "GET", `${PATH}?${FORM}`, "", { "sec-fetch-site": "cross-site" })),
+    { tokens: [] }
+  )
 })
 
 describe("HTTP is refused", () => {
@@ -182,6 +194,9 @@ describe("HTTP is refused", () => {
         }
       })
   refuses("what is not HTTP", "http_malformed", raw("\x16\x03\x01 hello\r\n\r\n"))
+  refuses("a request that names no host", "http_malformed", raw("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"))
+  refuses("an expectation", "http_expectation", raw("GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n"))
+  refuses("to be a proxy", "http_method", raw("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"))
   refuses(
     "a body that does not come to its end",
     "http_timeout",
@@ -411,6 +426,12 @@ describe("an upgrade is refused, before the 101", () => {
     { tokens: [] }
   )
   refuses(
+    "of a page in a browser on this machine, without a Twilio token",
+    "upgrade_remote",
+    upgrade(() => ({ path: CarrierSocket.PATH, headers: { origin: "https://evil.example" } })),
+    { tokens: [] }
+  )
+  refuses(
     "no such path",
     "upgrade_path",
     upgrade(() => upgradeOf("/media-streams"))
@@ -525,6 +546,32 @@ describe("several processes behind a balancer", () => {
     })
   )
 
+  it.scopedLive(
+    "a process that drains takes the stream of a call that another one admitted, until calls are ended",
+    () =>
+      Effect.gen(function* () {
+        const { model, server } = yield* stage()
+        yield* server.calls.close
+        const token = minted()
+        const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+        const late = minted({ callSid: "CA2" })
+        const another = yield* Peers.carrier(server.port, "CA2", upgradeOf(pathOf(late)))
+        carrier.start({ token })
+        carrier.media(1)
+        yield* Peers.until(
+          () => model.peers[0]?.received.some(({ type }) => type === "input_audio_buffer.append") === true
+        )
+        assert.deepStrictEqual(yield* server.refusals, {})
+        yield* server.calls.endAll("shutdown")
+        another.start({ token: late })
+        assert.strictEqual(yield* another.closed, 1001)
+        const refused = yield* refusal(Peers.carrier(server.port, "CA3", upgradeOf(pathOf(minted({ callSid: "CA3" })))))
+        assert.include(refused, "Unexpected server response: 503")
+        assert.deepStrictEqual(yield* server.refusals, { stream_closed: 1, upgrade_closed: 1 })
+        assert.strictEqual(yield* server.calls.live, 0)
+      })
+  )
+
   it.scopedLive("a process that is full takes no stream either", () =>
     Effect.gen(function* () {
       const { server } = yield* stage({ maxCalls: 0 })
@@ -557,6 +604,27 @@ describe("a stream's rate", () => {
       assert.strictEqual(yield* carrier.closed, 1008)
       yield* playing.server.calls.idle
       assert.deepStrictEqual(yield* playing.server.refusals, { stream_rate: 1 })
+    })
+  )
+
+  it.scopedLive("pings are messages too, and a stranger has no other rate", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage()
+      const token = minted()
+      const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(token)))
+      const answered = yield* Effect.promise(async () => {
+        let pongs = 0
+        // A batch, then the next: whoever reads no pongs is cut off by ws itself.
+        const ping = () => {
+          for (let count = 0; count < 50; count++) carrier.ws.ping()
+        }
+        ping()
+        for await (const _ of on(carrier.ws, "pong", { close: ["close"] })) if (++pongs % 50 === 0) ping()
+        return pongs
+      })
+      assert.isAtLeast(answered, CarrierSocket.RATE.burst)
+      assert.strictEqual(yield* carrier.closed, 1008)
+      assert.deepStrictEqual(yield* server.refusals, { stream_rate: 1 })
     })
   )
 })

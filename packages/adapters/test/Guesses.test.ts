@@ -12,48 +12,51 @@ afterEach(() => {
 
 const made = (limits: Partial<Guesses.Limits> = {}) => {
   const guesses = Guesses.make({ perAddress: 3, overall: 5, ...limits })
-  return {
-    mayTry: (address: string) => Effect.runPromise(guesses.mayTry(address)),
-    right: (address: string) => Effect.runPromise(guesses.right(address)),
-    wrong: async (address: string, times = 1) => {
-      for (let time = 0; time < times; time++) await Effect.runPromise(guesses.wrong(address))
-    }
-  }
+  const ask = (isRight: boolean) => (address: string) => Effect.runPromise(guesses.mayBeTold(address, isRight))
+  return { right: ask(true), wrong: ask(false) }
 }
 
 describe("who guesses", () => {
-  it("waits from the last wrong token that is let be until the minute is over", async () => {
-    const { mayTry, wrong } = made()
-    await wrong("a", 2)
-    assert.isTrue(await mayTry("a"))
+  it("is told so many wrong ones and then nothing, until the minute is over", async () => {
+    const { right, wrong } = made()
+    assert.deepStrictEqual([await wrong("a"), await wrong("a"), await right("a")], [true, true, true])
     vi.advanceTimersByTime(30_000)
-    await wrong("a")
-    assert.isFalse(await mayTry("a"))
-    assert.isTrue(await mayTry("b"))
+    assert.isTrue(await wrong("a"))
+    assert.isFalse(await right("a"))
+    assert.isFalse(await wrong("a"))
+    assert.isTrue(await right("b"))
     vi.advanceTimersByTime(29_999)
-    assert.isFalse(await mayTry("a"))
+    assert.isFalse(await right("a"))
     vi.advanceTimersByTime(1)
-    assert.isTrue(await mayTry("a"))
+    assert.isTrue(await right("a"))
   })
 
-  it("is not let in by a right token of the same address", async () => {
-    const { mayTry, right, wrong } = made()
-    await right("a")
-    await wrong("a", 3)
-    assert.isFalse(await mayTry("a"))
+  it("all at once is told no more than one by one, the right one behind them neither", async () => {
+    const { right, wrong } = made({ overall: 1_000 })
+    const told = await Promise.all([...Array.from({ length: 100 }, () => wrong("a")), right("a")])
+    assert.deepStrictEqual(told.indexOf(false), 3)
+    assert.strictEqual(told.lastIndexOf(true), 2)
+  })
+
+  it("alone does not shut out the others", async () => {
+    const { right, wrong } = made()
+    for (let time = 0; time < 100; time++) await wrong("a")
+    assert.isTrue(await right("b"))
   })
 
   it("from many addresses shuts out all but those who are known, for an hour", async () => {
-    const { mayTry, right, wrong } = made({ perAddress: 1 })
+    const { right, wrong } = made({ perAddress: 1 })
     await right("known")
+    for (const address of ["a", "b", "c", "d", "e"]) assert.isTrue(await wrong(address))
+    assert.isFalse(await wrong("f"))
+    assert.isFalse(await right("g"))
+    assert.isTrue(await right("known"))
+    vi.advanceTimersByTime(3_599_999)
     for (const address of ["a", "b", "c", "d", "e"]) await wrong(address)
-    assert.isFalse(await mayTry("f"))
-    assert.isTrue(await mayTry("known"))
-    vi.advanceTimersByTime(60_000)
-    assert.isTrue(await mayTry("f"))
-    vi.advanceTimersByTime(3_540_000)
+    assert.isTrue(await right("known"))
+    vi.advanceTimersByTime(3_600_000)
     for (const address of ["a", "b", "c", "d", "e"]) await wrong(address)
-    assert.isFalse(await mayTry("known"))
+    assert.isFalse(await right("known"))
   })
 })
 

@@ -15,6 +15,9 @@ export const gapFilledMs = 10_000
 /** Media that stops while the caller speaks: some carriers suppress silence, and the turn would never end (B.4). */
 export const speechGapMs = 750
 
+/** What was sent so long before a peer is said not to read may wait as well: 500 ms until the host notices, and a burst. */
+export const stuckMs = 1_000
+
 /** A peer that has read nothing for so long while something waits for it is given up: nothing that is said arrives. */
 export const congestedMs = 60_000
 

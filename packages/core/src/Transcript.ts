@@ -176,6 +176,10 @@ export const spoken = (
 ): Transcript =>
   withContent(t, { session, item }, contentIndex, t.at, (before) => ({ ...before, figures, protected: isProtected }))
 
+/** The item that leaves next though it is not final, as too many wait behind it; null where none does. */
+export const overflowing = (t: Transcript): Place | null =>
+  t.waiting.length > maxWaiting ? (t.waiting[0] ?? null) : null
+
 /** Every turn that can leave, as `Settled`; to be called after each step, then `nextDeadline` is null or later. */
 export const settle = (t: Transcript, at: Millis, out: Array<Command>): Transcript => {
   let count = 0

@@ -113,7 +113,7 @@ export const layer = (
     Layer.provideMerge(Layer.mergeAll(http, media)),
     Layer.provideMerge(calls),
     Layer.provideMerge(HttpListener.layer({ host, port })),
-    Layer.provideMerge(Layer.merge(metrics, tracesOf(options.settings)))
+    Layer.provideMerge(Layer.mergeAll(metrics, Refusal.Log.layer, tracesOf(options.settings)))
   )
 }
 

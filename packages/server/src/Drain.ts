@@ -7,7 +7,8 @@
  * 3. Then they are ended politely: each once nobody speaks in it, the rest after `LAST_WORDS`. Their streams close, and
  *    Twilio speaks the tail of their TwiML.
  *    Without any seconds they are ended at once.
- * 4. All of it takes under `seconds` + 10 s, mute peers included: what a platform has to wait before it kills.
+ * 4. All of it takes under `seconds` + 10 s, mute peers included: what a platform has to wait before it kills. Behind the
+ *    6 s here are 3 for sockets and 1 for the last traces, one after another.
  */
 
 import { type AppConfig, Calls } from "@offhook/adapters"

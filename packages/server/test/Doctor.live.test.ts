@@ -10,13 +10,10 @@ import { Calls, type Problem, Tools } from "@offhook/adapters"
 import { Brain, CarrierRest, type Fault, ModelServer } from "@offhook/simulator"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as TestClock from "effect/TestClock"
 import { beforeAll } from "vitest"
 import * as App from "../src/App.ts"
-import type * as Check from "../src/doctor/Check.ts"
 import * as Doctor from "../src/doctor/Doctor.ts"
 import * as Report from "../src/doctor/Report.ts"
 import * as Startup from "../src/Startup.ts"
@@ -394,6 +391,16 @@ describe("around it", () => {
     })
   )
 
+  it.scopedLive("a PUBLIC_URL of this machine, which Twilio cannot reach", () =>
+    Effect.gen(function* () {
+      const { examined } = yield* deployed({ doctor: { TWILIO_API_URL: "https://twilio.invalid" } })
+      toDo(yield* examined, {
+        configuration: /nobody but this machine can reach → set it to the address of your tunnel/,
+        number: /the name twilio.invalid is not known/
+      })
+    })
+  )
+
   it.scopedLive("a port that a stranger has", () =>
     Effect.gen(function* () {
       const stranger = yield* closing(() => ReverseProxy.start(0, { status: 200 }))
@@ -511,32 +518,6 @@ describe("several accounts", () => {
         ]
       })
       toDo(yield* examined, {})
-    })
-  )
-})
-
-describe("the checks themselves", () => {
-  const examinedBy = (look: Check.Check["look"]) =>
-    Effect.gen(function* () {
-      const startup = yield* Startup.load({ OPENAI_API_KEY: KEY })
-      const checks = [{ name: "one", asks: "", timeout: "3 seconds", look } as const]
-      return yield* Doctor.examine(startup, () => {}, checks)
-    }).pipe(Effect.provide([Tools.Tools.layerNone, NodeContext.layer]))
-
-  it.effect("one that does not end is broken off", () =>
-    Effect.gen(function* () {
-      const examining = yield* Effect.fork(examinedBy(() => Effect.never))
-      yield* TestClock.adjust("3 seconds")
-      const [found] = yield* Fiber.join(examining)
-      assert.match(found?.finding.text ?? "", /nothing came of it in 3 s/)
-    })
-  )
-
-  it.effect("one that throws is a finding, without what it threw", () =>
-    Effect.gen(function* () {
-      const [found] = yield* examinedBy(() => Effect.die(new TypeError(KEY)))
-      assert.strictEqual(found?.finding._tag, "ToDo")
-      assert.strictEqual(found?.finding.text, "the check itself failed (TypeError)")
     })
   )
 })

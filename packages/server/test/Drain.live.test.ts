@@ -3,7 +3,6 @@
  * that do not end between two sentences.
  */
 
-import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,9 +12,10 @@ import { Recording, Replay, type Turn } from "@offhook/core"
 import { Brain, Caller, CarrierClient, CarrierRest, ModelServer, Signature } from "@offhook/simulator"
 import { afterEach, assert, beforeAll, it } from "vitest"
 import { WebSocket } from "ws"
-import { BUILD_MS, build, main } from "./support/Built.ts"
+import { BUILD_MS, build } from "./support/Built.ts"
 import { accountSid, audio, clip, joined, occurrences, READER } from "./support/Live.ts"
 import * as Port from "./support/Port.ts"
+import * as Program from "./support/Program.ts"
 
 beforeAll(build, BUILD_MS)
 
@@ -49,10 +49,6 @@ const brain = Brain.conversation({
   goodbye: clip("agent-goodbye")
 })
 
-const until = async (what: () => boolean): Promise<void> => {
-  while (!what()) await setTimeout(20)
-}
-
 /** Until it is not ready: when a request was sent, at the latest, that a server that was awake answered with ready. */
 const readiness = async (ask: () => Promise<Response>): Promise<number> => {
   let readyAt = 0
@@ -81,11 +77,9 @@ it("SIGTERM under 50 live calls", async () => {
   const port = await Port.free()
   const url = `http://127.0.0.1:${port}`
   const webhookUrl = `${url}/incoming-call`
-  const server: ChildProcess = spawn(process.execPath, [main, "serve"], {
+  const server = Program.start(["serve"], {
     cwd: directory,
-    stdio: ["ignore", "pipe", "inherit"],
     env: {
-      PATH: process.env["PATH"],
       HOST: "127.0.0.1",
       PORT: String(port),
       PUBLIC_URL: url,
@@ -100,16 +94,8 @@ it("SIGTERM under 50 live calls", async () => {
       OFFHOOK_DRAIN_SECONDS: String(SECONDS)
     }
   })
-  const ended = once(server, "close") as Promise<[number | null, string | null]>
-  closing.push(async () => {
-    server.kill("SIGKILL")
-    await ended
-  })
-  let output = ""
-  server.stdout?.on("data", (chunk: Buffer) => {
-    output += chunk.toString()
-  })
-  await until(() => output.includes('"listening"'))
+  closing.push(() => Program.kill(server))
+  await server.says(/"listening"/)
 
   const webhook = async (callSid: string): Promise<string> => {
     const params = { CallSid: callSid, AccountSid: accountSid, From: "+15550001", To: "+15550002" }
@@ -122,9 +108,12 @@ it("SIGTERM under 50 live calls", async () => {
     return answer.text()
   }
 
-  let talking = 0
-  const place = (script: Caller.CallerScript, seed: string) =>
-    CarrierClient.placeCall({
+  const place = (script: Caller.CallerScript, seed: string) => {
+    let talk = () => {}
+    const talks = new Promise<void>((resolve) => {
+      talk = resolve
+    })
+    const result = CarrierClient.placeCall({
       webhookUrl,
       script,
       seed,
@@ -132,23 +121,23 @@ it("SIGTERM under 50 live calls", async () => {
       accountSid,
       rest,
       onTrace: ({ _tag }) => {
-        if (_tag === "AudioStarted") talking++
+        if (_tag === "AudioStarted") talk()
       }
     })
-  const placed: Array<Promise<CarrierClient.CallResult>> = []
-  for (const script of [...LATE.map(late), ...Array.from({ length: ENDING }, () => ending)]) {
-    placed.push(place(script, `drain ${placed.length}`))
-    await setTimeout(10)
+    return { result, talks }
   }
+  const scripts = [...LATE.map(late), ...Array.from({ length: ENDING }, () => ending)]
+  const placed = scripts.map((script, index) => place(script, `drain ${index}`))
   const awaited = await webhook(`CA${"a".repeat(32)}`)
-  await until(() => talking >= placed.length)
+  await Promise.all(placed.map(({ talks }) => talks))
 
   const get = (path: string) => fetch(url + path, { headers: { authorization: `Bearer ${READER}` } })
   assert.strictEqual((await get("/ready")).status, 200)
   const stoppedAt = performance.now()
-  server.kill("SIGTERM")
+  server.process.kill("SIGTERM")
   const readyAt = await readiness(() => get("/ready"))
   assert.isBelow(readyAt, stoppedAt + 100, "100 ms later it is not ready")
+  assert.isBelow(performance.now(), stoppedAt + 1_000, "however slow the machine is")
   assert.strictEqual((await get("/")).status, 200, "it is alive")
   assert.match(await (await get("/metrics")).text(), /^offhook_draining 1$/m)
   assert.match(await webhook(`CA${"b".repeat(32)}`), /<Response><Say>We cannot take[^<]+<\/Say><Hangup\/><\/Response>$/)
@@ -160,9 +149,8 @@ it("SIGTERM under 50 live calls", async () => {
   await once(stream, "open")
   stream.terminate()
 
-  const results = await Promise.all(placed)
-  const [status] = await ended
-  assert.strictEqual(status, 0)
+  const results = await Promise.all(placed.map(({ result }) => result))
+  assert.strictEqual(await server.ended, 0)
   assert.isBelow(performance.now() - stoppedAt, (SECONDS + 10) * 1_000)
 
   const whole = joined([audio["agent-greeting"], audio["agent-how-many"], audio["agent-goodbye"]])

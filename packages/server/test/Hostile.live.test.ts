@@ -97,13 +97,19 @@ const acts: Readonly<Record<string, readonly [expected: number | undefined, act:
   "an oversized frame": [1009, frames(text("x".repeat(65 * KB)))],
   "a frame that claims more than there is": [1009, frames(frame({ opcode: opcodes.text, claimed: 2n ** 40n }))],
   "a frame that claims more than can be": [1009, frames(frame({ opcode: opcodes.text, claimed: 2n ** 63n }))],
-  "fragments without end": [
+  "fragments that are too large together": [
     1009,
     frames(
-      frame({ opcode: opcodes.text, payload: "x", fin: false }),
-      ...Array.from({ length: 700 }, () =>
-        frame({ opcode: opcodes.continuation, payload: "x".repeat(100), fin: false })
+      ...[opcodes.text, opcodes.continuation].map((opcode) =>
+        frame({ opcode, payload: "x".repeat(40 * KB), fin: false })
       )
+    )
+  ],
+  "fragments of nothing, without end": [
+    1008,
+    frames(
+      frame({ opcode: opcodes.text, fin: false }),
+      ...Array.from({ length: 100 }, () => frame({ opcode: opcodes.continuation, fin: false }))
     )
   ],
   "a fragment of nothing": [1002, frames(frame({ opcode: opcodes.continuation, payload: "x" }))],

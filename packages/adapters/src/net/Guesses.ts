@@ -1,5 +1,6 @@
 /**
- * Who guesses API tokens is soon answered no more, whatever comes next: a right token among many wrong ones tells nothing.
+ * Who guesses API tokens is soon answered no more, whatever comes next: a right token among many wrong ones tells nothing,
+ * one by one or all at once.
  *
  * 1. An address with `perAddress` wrong tokens within a minute waits until a minute after its first one is over.
  * 2. With `overall` wrong tokens within a minute, from however many addresses, everybody waits but the addresses that had
@@ -22,10 +23,8 @@ export interface Limits {
 export const limits: Limits = { perAddress: 10, overall: 100 }
 
 export interface Guesses {
-  /** Whether the token of a request from this address may be looked at. */
-  readonly mayTry: (address: string) => Effect.Effect<boolean>
-  readonly wrong: (address: string) => Effect.Effect<void>
-  readonly right: (address: string) => Effect.Effect<void>
+  /** Whether a request from this address may be told that its token is right or wrong. */
+  readonly mayBeTold: (address: string, isRight: boolean) => Effect.Effect<boolean>
 }
 
 export const make = ({ overall, perAddress }: Limits): Guesses => {
@@ -33,14 +32,17 @@ export const make = ({ overall, perAddress }: Limits): Guesses => {
   const ofAll = new RateLimiterMemory({ points: overall, duration: 60 })
   const known = new RateLimiterMemory({ points: 1, duration: 3600 })
 
+  const isKnown = async (address: string) => (await known.get(address)) !== null
+
   return {
-    mayTry: (address) =>
-      Effect.promise(
-        async () =>
-          !(await isUsedUp(ofOne, address)) && (!(await isUsedUp(ofAll, ALL)) || (await known.get(address)) !== null)
-      ),
-    wrong: (address) => Effect.promise(async () => void (await Promise.all([take(ofOne, address), take(ofAll, ALL)]))),
-    right: (address) => Effect.promise(async () => void (await known.set(address, 1, 3600)))
+    mayBeTold: (address, isRight) =>
+      Effect.promise(async () => {
+        if (!isRight) return (await take(ofOne, address)) && ((await take(ofAll, ALL)) || (await isKnown(address)))
+        if (await isUsedUp(ofOne, address)) return false
+        if ((await isUsedUp(ofAll, ALL)) && !(await isKnown(address))) return false
+        await known.set(address, 1, 3600)
+        return true
+      })
   }
 }
 
@@ -51,5 +53,9 @@ const isUsedUp = async (limiter: RateLimiterMemory, key: string): Promise<boolea
   return state !== null && state.msBeforeNext > 0 && state.consumedPoints >= limiter.points
 }
 
-/** Beyond its points the limiter throws what it counted. */
-const take = (limiter: RateLimiterMemory, key: string): Promise<unknown> => limiter.consume(key).catch(() => undefined)
+/** Counts at once, before anything is waited for: guesses in a burst are as many as guesses one by one. */
+const take = (limiter: RateLimiterMemory, key: string): Promise<boolean> =>
+  limiter.consume(key).then(
+    () => true,
+    () => false
+  )

@@ -58,6 +58,8 @@ export interface Limits {
   readonly maxConnections: number
   /** Bytes of a WebSocket message. A media message has 400 to 500; the largest other one, `start`, under 8 kB. */
   readonly maxPayload: number
+  /** Frames that one message may come in. Twilio's come in one, a proxy may cut them. */
+  readonly maxFragments: number
   /** Bytes of an HTTP request body. Twilio's forms have about 2 kB. */
   readonly maxBody: number
   /**
@@ -87,6 +89,7 @@ export interface Limits {
 export const limits: Limits = {
   maxConnections: 4_096,
   maxPayload: 64 * 1024,
+  maxFragments: 64,
   maxBody: 64 * 1024,
   maxLingering: 1024 * 1024,
   lingeringTimeout: 2_000,
@@ -150,14 +153,27 @@ const make = Effect.fnUntraced(function* (options: Options) {
     clientTracking: false,
     maxPayload: limit.maxPayload,
     perMessageDeflate: false,
-    ...CLOSE
+    ...untyped(limit)
   })
   let serving = unavailable
   server.on("request", (request, response) => {
     endAlways(request, response)
+    // RFC 9112 3.2, as Node.js would by itself.
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      return refuseRequest(request, response, "http_malformed")
+    }
     serving(request, response)
   })
+  server.on("checkExpectation", (request, response) => refuseRequest(request, response, "http_expectation"))
+  server.on("connect", (request, socket) => refuseUpgrade(socket as Net.Socket, identify(request), "http_method"))
   const run = yield* FiberSet.makeRuntime<never>()
+
+  const refuseRequest = (request: Http.IncomingMessage, response: Http.ServerResponse, reason: Refusal.Reason) => {
+    const { code, sentence } = Refusal.reasons[reason]
+    const requestId = identify(request)
+    problem(response, code, sentence, requestId)
+    tell(reason, { requestId })
+  }
 
   const refuseUpgrade = (socket: Net.Socket, requestId: string, reason: Refusal.Reason, fault?: string) => {
     const { code, sentence } = Refusal.reasons[reason]
@@ -200,10 +216,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     let verdict: ReturnType<UpgradeRoute["admit"]>
     try {
       const path = pathOf(request)
-      route = [...routes].find((route) => route.matches(path))
-      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       const fault = malformed(request)
       if (fault !== undefined) return refuseUpgrade(socket, requestId, "upgrade_malformed", fault)
+      route = [...routes].find((route) => route.matches(path))
+      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -265,6 +281,8 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Se
     requestTimeout: limit.requestTimeout,
     keepAliveTimeout: limit.keepAliveTimeout,
     connectionsCheckingInterval: limit.timeoutCheck,
+    // Node.js' own answer is none of ours, and nobody would be told.
+    requireHostHeader: false,
     noDelay: true
   })
   server.maxConnections = limit.maxConnections
@@ -341,8 +359,8 @@ const release = (
     }
   })
 
-/** ws 8.23 knows the option, its published types do not yet. */
-const CLOSE = { closeTimeout: Wire.CLOSE_TIMEOUT }
+/** ws 8.23 knows these options, its published types do not yet. */
+const untyped = ({ maxFragments }: Limits) => ({ closeTimeout: Wire.CLOSE_TIMEOUT, maxFragments })
 
 const pathOf = (request: Http.IncomingMessage): string => {
   const target = request.url ?? ""
@@ -365,9 +383,7 @@ const bodyAtMost =
     const refuse = () => {
       const { code, sentence } = Refusal.reasons.http_body_size
       const requestId = identify(request)
-      const { body, headers } = HttpProblem.answer(code, sentence, requestId)
-      response.writeHead(code, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
-      response.write(body)
+      say(response, code, sentence, requestId)
       linger(limit, request, response)
       tell("http_body_size", { requestId })
     }
@@ -413,9 +429,15 @@ const linger = (limit: Limits, request: Http.IncomingMessage, response: Http.Ser
 }
 
 const problem = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
+  say(response, status, detail, requestId)
+  response.end()
+}
+
+/** The whole answer, which is not at its end yet. */
+const say = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
   const { body, headers } = HttpProblem.answer(status, detail, requestId)
-  response.writeHead(status, { ...headers, Connection: "close" })
-  response.end(body)
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
+  response.write(body)
 }
 
 /** Gives the request its id, for whoever looks at it. */

@@ -36,6 +36,8 @@ export type Handlers = {
    * protocol or a message over the limit the code is the one we closed with (1002, 1007, 1008, 1009).
    */
   readonly onClose: (code: number, reason: string) => void
+  /** A ping or a pong has come; ws has answered the ping. */
+  readonly onControl?: () => void
   /** The oldest byte of ours that the kernel has not taken is older than `CONGESTED`. */
   readonly onCongested?: () => void
   /** After that: none is older than `DRAINED` any more. */
@@ -146,7 +148,7 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
     handlers = { onText: ignore, onClose: ignore }
     defect(cause)
   }
-  const { onClose, onCongested, onDrained } = handlers
+  const { onClose, onCongested, onControl, onDrained } = handlers
   const tell = (listener: () => void) => {
     try {
       listener()
@@ -173,12 +175,12 @@ export const open = (ws: WebSocket, options: Options, attach: (wire: Wire) => Ha
     failure = error
   })
   ws.on("message", onMessage)
-  ws.on("pong", () => {
+  const onPingOrPong = () => {
     heard = true
-  })
-  ws.on("ping", () => {
-    heard = true
-  })
+    if (onControl !== undefined) tell(onControl)
+  }
+  ws.on("pong", onPingOrPong)
+  ws.on("ping", onPingOrPong)
   ws.once("close", (code, reason) => {
     clearInterval(keepalive)
     queue?.stop()

@@ -6,7 +6,8 @@
  * 2. Until its `start` names a call that takes it, a socket is a stranger: it has 10 s and a few messages, and the first
  *    thing wrong ends it. Strangers are few: who comes beyond `MAX_WAITING` is not let in.
  * 3. From then on every message becomes an event in the tick in which it arrives, and the machine judges it.
- * 4. Nobody sends more than `RATE`. Echoes of marks that are outstanding never count: we asked for them.
+ * 4. Nobody sends more than `RATE`, pings and pongs included, from the first moment. Echoes of marks that are outstanding
+ *    never count: we asked for them.
  */
 
 import type { IncomingMessage } from "node:http"
@@ -60,6 +61,7 @@ export const layer = (options: Options): Layer.Layer<never, never, Calls | HttpL
 
 export const route = Effect.fnUntraced(function* (options: Options) {
   const calls = yield* Calls
+  const clock = yield* Effect.clock
   const run = yield* FiberSet.makeRuntime<never>()
   let strangers = 0
 
@@ -72,26 +74,17 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     } else if (!Loopback.isLocal(request.headers)) {
       return "upgrade_remote"
     }
-    if (text !== undefined) {
-      const token = calls.verify(text)
-      if (typeof token === "string") return `upgrade_token_${token}`
-    }
+    const token = text === undefined ? null : calls.verify(text)
+    if (typeof token === "string") return `upgrade_token_${token}`
+    if (!calls.takesStream(token)) return "upgrade_closed"
     return strangers < MAX_WAITING ? null : "upgrade_waiting"
   }
 
-  /** The stream of a live call: it comes while the server drains as it would before. */
-  const isAwaited = (request: IncomingMessage): boolean => {
-    const text = tokenOf(request)
-    const token = text === undefined ? "forged" : calls.verify(text)
-    return typeof token !== "string" && calls.isLive(token.callSid)
+  const admit = (request: IncomingMessage): HttpListener.Verdict | Effect.Effect<HttpListener.Verdict> => {
+    const reason = fault(request)
+    if (reason === null) return HttpListener.accept
+    return Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpListener.refuse(code, sentence))
   }
-
-  const admit = (request: IncomingMessage): Effect.Effect<HttpListener.Verdict> =>
-    Effect.flatMap(calls.isOpen, (isOpen) => {
-      const reason = fault(request) ?? (isOpen || isAwaited(request) ? null : "upgrade_closed")
-      if (reason === null) return Effect.succeed(HttpListener.accept)
-      return Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpListener.refuse(code, sentence))
-    })
 
   const accept = (wire: Wire.Wire, request: IncomingMessage): Wire.Handlers => {
     const urlToken = tokenOf(request)
@@ -106,7 +99,7 @@ export const route = Effect.fnUntraced(function* (options: Options) {
     const requestId = typeof header === "string" ? header : undefined
     let isRefused = false
     let isWaiting = true
-    // Of the rate: what came and has not been forgotten yet, and when it was counted.
+    // Of the rate: what came and has not been forgotten yet, and when it was counted, ms.
     let level = 0
     let countedAt = 0
     strangers++
@@ -171,7 +164,8 @@ export const route = Effect.fnUntraced(function* (options: Options) {
       claim.driver.dispatch({ ...event, at: claim.driver.now(), stream: claim.stream })
     }
 
-    const isTooFast = (at: number): boolean => {
+    const isTooFast = (): boolean => {
+      const at = Number(clock.unsafeCurrentTimeNanos()) / 1e6
       level = Math.max(0, level - ((at - countedAt) * RATE.perSecond) / 1000) + 1
       countedAt = at
       return level > RATE.burst
@@ -187,8 +181,11 @@ export const route = Effect.fnUntraced(function* (options: Options) {
           ? { _tag: "CarrierMisbehaved", at, stream, what: "binary frame" }
           : Twilio.decode(text, at, connection)
         if (event !== null && event._tag === "CarrierMarked" && marks.outstanding > 0) marks.outstanding--
-        else if (isTooFast(at)) return refuse("stream_rate")
+        else if (isTooFast()) return refuse("stream_rate")
         if (event !== null) driver.dispatch(event)
+      },
+      onControl: () => {
+        if (!isRefused && isTooFast()) refuse("stream_rate")
       },
       onCongested: () => {
         if (claimed === undefined) return
@@ -229,6 +226,7 @@ export const route = Effect.fnUntraced(function* (options: Options) {
 const BREACHES: Readonly<Record<number, Refusal.Reason>> = {
   1002: "stream_protocol",
   1007: "stream_protocol",
+  1008: "stream_message_size",
   1009: "stream_message_size"
 }
 

@@ -26,7 +26,7 @@ export interface CallerAudio {
   readonly lostBytes: number
   /** Bytes appended to the present session. */
   readonly appended: number
-  /** The appended bytes from here to there, the last of them, were kept before they were sent. */
+  /** The appended bytes from here to there, the last of them, reached the model late. */
   readonly backlogFrom: number
   readonly backlogEnd: number
   /** The carrier's timestamp at which the next frame starts; null before the first. */
@@ -117,12 +117,16 @@ export const anew = (audio: CallerAudio): CallerAudio => ({
   map: []
 })
 
-/** A model listens: what was kept is forwarded in order. */
-export const flush = (audio: CallerAudio, session: number, out: Array<Command>): CallerAudio => {
+/**
+ * A model listens: what was kept is forwarded in order. The `stuckMs` before it came late as
+ * well, and so did an earlier backlog that reaches there.
+ */
+export const flush = (audio: CallerAudio, session: number, stuckMs: Millis, out: Array<Command>): CallerAudio => {
   if (audio.waiting.length === 0) return audio
   let next: CallerAudio = { ...audio, waiting: [], waitingBytes: 0 }
   for (const piece of audio.waiting) next = append(next, piece.payload, piece.bytes, piece.carrier, session, out)
-  return { ...next, backlogFrom: audio.appended, backlogEnd: next.appended }
+  const from = audio.appended - stuckMs * Limits.bytesPerMs
+  return { ...next, backlogFrom: audio.backlogEnd < from ? from : audio.backlogFrom, backlogEnd: next.appended }
 }
 
 /** The model learns of this place later than it was spoken, as the audio around it was kept. */

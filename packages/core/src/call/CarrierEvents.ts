@@ -89,21 +89,24 @@ const heardFrom = (call: Draft, at: number): void => {
     call.carrier = { ...call.carrier, greeted: true }
     if (call.config.agent.greeting !== null) {
       call.speech = { ...call.speech, owedFrom: null }
-      return react(call, "greeting", at)
+      react(call, "greeting", at)
+      return
     }
   }
   if (call.speech.owedFrom === null) return
-  const ms = Math.max(0, at - call.speech.owedFrom)
+  const ms = react(call, "answer", at - call.speech.owedFrom)
   call.speech = { ...call.speech, owedFrom: null }
   count(call, {
     answers: call.sums.answers + 1,
-    answerMs: call.sums.answerMs + Math.round(ms),
-    worstAnswerMs: Math.max(call.sums.worstAnswerMs, Math.round(ms))
+    answerMs: call.sums.answerMs + ms,
+    worstAnswerMs: Math.max(call.sums.worstAnswerMs, ms)
   })
-  react(call, "answer", ms)
 }
 
-const react = (call: Draft, to: "answer" | "greeting", ms: number): void => {
-  call.out.push({ _tag: "Reacted", to, ms: Math.round(ms) })
-  count(call, { deadAirMs: call.sums.deadAirMs + Math.round(ms) })
+/** Never less than 0, whatever the timestamps are. */
+const react = (call: Draft, to: "answer" | "greeting", waited: number): number => {
+  const ms = Math.max(0, Math.round(waited))
+  call.out.push({ _tag: "Reacted", to, ms })
+  count(call, { deadAirMs: call.sums.deadAirMs + ms })
+  return ms
 }

@@ -8,7 +8,8 @@
  * Invariants
  * 1. Nothing is lost but what those bounds leave no room for, and that is noted, with its length, when the peer reads
  *    again, or at the end; the summary has the sum.
- * 2. What was asked of a peer is not overdue before it could be read: a request for a response, the mark of a clear.
+ * 2. What was asked of a peer is not overdue before it could be read: a request for a response, the mark of a clear, the
+ *    end of a response that is cut.
  * 3. A peer that does not read for `Limits.congestedMs` is given up.
  */
 
@@ -60,7 +61,7 @@ export const modelDrained = (call: Draft): void => {
   if (call.model.congestion === null) return
   modelGone(call)
   if (call.model.status !== "ready") return
-  call.caller = CallerAudio.flush(call.caller, call.model.session, call.out)
+  call.caller = CallerAudio.flush(call.caller, call.model.session, Limits.stuckMs, call.out)
 }
 
 /** It is told what became of the caller's audio. */
@@ -70,6 +71,8 @@ export const modelGone = (call: Draft): void => {
   call.model = { ...call.model, congestion: null }
   over(call, "model", congestion)
   if (call.slot._tag !== "Idle") call.slot = { ...call.slot, due: Math.max(call.slot.due, call.at + Limits.requestMs) }
+  const heldUntil = call.at + Limits.holdMs
+  call.held = call.held.map((held) => (held.due === null ? held : { ...held, due: Math.max(held.due, heldUntil) }))
   const lost = toMs(call.caller.lostBytes - congestion.lostBytes)
   // Before it is ready that is told then.
   if (lost > 0 && status === "ready") {

@@ -42,7 +42,11 @@ export const table: readonly [Deadline, ...ReadonlyArray<Deadline>] = [
     due: ({ carrier, pause }) => (pause === null || (pause.goesOn && carrier.congestion !== null) ? null : pause.due),
     fire: Sound.paused
   },
-  { name: "truncation held", due: (state) => earliestOf(state.held), fire: Items.releaseDue },
+  {
+    name: "truncation held",
+    due: ({ held, model }) => (model.congestion === null ? earliestOf(held) : null),
+    fire: Items.releaseDue
+  },
   { name: "speech long enough", due: (state) => state.speech.lookAt, fire: Sound.look },
   { name: "words of a sound", due: (state) => earliestOf(state.sounds), fire: Sound.undecided },
   {

@@ -141,8 +141,10 @@ export const settleAll = (call: Draft): void => {
   })
 }
 
-/** The turns leave that are final, in the order of the conversation. */
+/** The turns leave that are final, in the order of the conversation, or have waited too long, with what is known. */
 export const settleTurns = (call: Draft): void => {
+  const first = Transcript.overflowing(call.transcript)
+  if (first !== null) for (const open of call.items) if (isOf(open, first.session, first.item)) settle(call, open)
   countTurns(call, () => {
     call.transcript = Transcript.settle(call.transcript, call.at, call.out)
   })

@@ -49,7 +49,7 @@ export const sessionUpdated = (call: Draft, event: ModelSessionUpdated): void =>
     call.out.push({ _tag: "AddText", session, item: "greeting", role: "system", text: agent.greeting })
   }
   call.caller = CallerAudio.anew(call.caller)
-  if (call.model.congestion === null) call.caller = CallerAudio.flush(call.caller, session, call.out)
+  if (call.model.congestion === null) call.caller = CallerAudio.flush(call.caller, session, 0, call.out)
   if (agent.greeting !== null) {
     call.greeting = "under way"
     call.protect = agent.greetingProtected && agent.turns === "machine"

@@ -86,11 +86,15 @@ export const done = (call: Draft, event: ModelResponseDone): void => {
   const cutShort = slot._tag === "Cancelling" && slot.response === event.response
   const wanted = isActive ? slot.wanted : isUncreated ? pending.wanted : null
   const spoke = call.items.some((open) => open.response === event.response)
+  const isSilent = !spoke && call.tools.every(({ response }) => response !== event.response)
   if (isUncreated) answered(call)
   over(call, event.response, event.status === "cancelled")
   Tools.responseDone(call, event.response, event.status === "completed", spoke, cutShort)
   if (event.status === "failed") {
     failed(call, event, wanted, isUncreated ? !pending.cancel : isActive || slot._tag === "Idle")
+  }
+  if (event.status === "completed" && isSilent && wanted?.why === "greeting" && wanted.tries === 0) {
+    retry(call, wanted, 0, "the greeting said nothing")
   }
   if (event.status === "incomplete") note(call, "response failed", `incomplete: ${event.reason ?? "no reason given"}`)
   if (call.ending?.revocable === true || wanted?.why === "goodbye") Ending.extend(call)

@@ -30,6 +30,28 @@ describe("A call begins", () => {
     assert.deepStrictEqual(Scene.model(scene), [])
   })
 
+  it("asking once more for a greeting that said nothing", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    Scene.model(scene)
+    const saysNothing = (request: string) => {
+      Scene.created(scene, `resp_${request}`, request)
+      return Scene.only(Scene.done(scene, `resp_${request}`), "CreateResponse").map(({ request }) => request)
+    }
+    assert.deepStrictEqual(saysNothing("r1"), ["r2"])
+    assert.deepStrictEqual(saysNothing("r2"), [])
+  })
+
+  it("not asking again for one that calls a tool instead: that has an answer", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    Scene.model(scene)
+    Scene.created(scene, "resp_1", "r1")
+    const call = { response: "resp_1", item: "call_1", call: "call_1", name: "look", arguments: "{}" }
+    scene.on({ _tag: "ModelToolCalled", session: 0, ...call })
+    assert.notInclude(Scene.notes(Scene.done(scene, "resp_1")), "response retried")
+  })
+
   it("keeping the greeting that is generated before the stream, and playing it when the stream begins", () => {
     const scene = Scene.make({ greeting })
     Scene.model(scene)

@@ -273,8 +273,9 @@ describe("A model that does not read", () => {
     assert.include(Scene.tags(late(2500)), "Clear")
   })
 
-  it("hears of speech from before it stopped as live speech, which interrupts", () => {
+  it("hears late of speech in the second before that is known as well; of speech from before that, it does not", () => {
     const scene = Scene.live()
+    scene.frames(1000)
     modelCongested(scene)
     scene.frames(1000)
     modelDrained(scene)
@@ -282,8 +283,39 @@ describe("A model that does not read", () => {
     Scene.says(scene, "resp_1", "item_1", 3000)
     const speech = (onsetMs: number) =>
       scene.on({ _tag: "ModelSpeechStarted", session: 0, item: "user_1", audioStartMs: onsetMs - 300 })
+    assert.notInclude(Scene.tags(speech(2100)), "Clear")
     assert.notInclude(Scene.tags(speech(1100)), "Clear")
     assert.include(Scene.tags(speech(900)), "Clear")
+  })
+
+  it("hears late of what was kept before it was ready, where it did not read that either", () => {
+    const scene = Scene.make()
+    Scene.carrier(scene)
+    scene.frames(2000)
+    Scene.model(scene)
+    scene.frames(400)
+    modelCongested(scene)
+    scene.frames(1000)
+    modelDrained(scene)
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    const given = scene.on({ _tag: "ModelSpeechStarted", session: 0, item: "user_1", audioStartMs: 200 })
+    assert.notInclude(Scene.tags(given), "Clear")
+  })
+
+  it("is told of a cut when the response has had its time to end since it could read that it is cancelled", () => {
+    const scene = Scene.live({ turns: "machine" })
+    Scene.created(scene, "resp_1")
+    Scene.says(scene, "resp_1", "item_1", 3000)
+    Scene.begins(scene)
+    scene.frames(1000)
+    Scene.speaks(scene)
+    modelCongested(scene)
+    Scene.echoes(scene)
+    assert.notInclude(Scene.tags(scene.frames(1000)), "Truncate")
+    modelDrained(scene)
+    assert.notInclude(Scene.tags(scene.frames(280)), "Truncate")
+    assert.include(Scene.tags(scene.frames(20)), "Truncate")
   })
 
   it("is asked for a response once: the request is overdue only after it could be read", () => {

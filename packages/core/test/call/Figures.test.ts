@@ -29,6 +29,17 @@ describe("How long the caller waited", () => {
     assert.closeTo(reacted?.ms ?? 0, 800, 20)
   })
 
+  it("is never less than nothing, also where the carrier stamps what it says before its stream", () => {
+    const scene = Scene.make({ greeting: "Hello." })
+    Scene.carrier(scene)
+    Scene.model(scene)
+    const { at: _, ...frame } = Scene.frame(0, -500)
+    scene.on(frame)
+    Scene.created(scene, "resp_1", "r1")
+    Scene.says(scene, "resp_1", "item_1", 500)
+    assert.deepInclude(Scene.only(Scene.begins(scene), "Reacted")[0], { to: "greeting", ms: 0 })
+  })
+
   it("for an answer is measured from the end of their speech, without the silence that proved it", () => {
     const scene = Scene.live()
     answered(scene, 1, 300)

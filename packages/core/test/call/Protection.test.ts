@@ -214,6 +214,16 @@ describe("The answer to a tool that protects it", () => {
     assert.isEmpty(cuts(scene))
   })
 
+  it("stands in the transcript with its figures, though marks never come back and a hundred turns wait behind it", () => {
+    const scene = underWay()
+    for (let turn = 1; turn <= 130; turn++) {
+      const item = `user_${turn}`
+      scene.on({ _tag: "ModelSpeechCommitted", session: 0, item, previous: turn === 1 ? "item_2" : `user_${turn - 1}` })
+      scene.on({ _tag: "ModelTranscribed", session: 0, item, text: "Yes." })
+    }
+    assert.deepInclude(agentTurns(scene)[0], { protected: true, generatedMs: 3000, sentMs: 3000 })
+  })
+
   it("a mark that never comes back does not silence the agent for good", () => {
     const scene = underWay()
     speaks(scene)

@@ -44,7 +44,7 @@ const roles = (tokens: Tokens): RoleOf => {
   }
 }
 
-/** Who asks by what a request brings as its token, if anything; null: nobody, "guesses": not to be looked at. */
+/** Who asks by what a request brings as its token, if anything; null: nobody, "guesses": not to be told. */
 export type Gate = (
   given: string | undefined
 ) => Effect.Effect<Role | "guesses" | null, never, HttpServerRequest.HttpServerRequest>
@@ -56,10 +56,8 @@ export const gate = (tokens: Tokens, limits: Guesses.Limits): Gate => {
     if (given === undefined) return null
     const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
     const address = Option.getOrElse(remoteAddress, () => "")
-    if (!(yield* guesses.mayTry(address))) return "guesses"
     const role = roleOf(given)
-    yield* role === null ? guesses.wrong(address) : guesses.right(address)
-    return role
+    return (yield* guesses.mayBeTold(address, role !== null)) ? role : "guesses"
   })
 }
 

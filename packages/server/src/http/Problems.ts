@@ -11,7 +11,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { HttpProblem } from "@offhook/adapters"
+import { HttpProblem, Metrics, Refusal } from "@offhook/adapters"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,16 +31,15 @@ export class RequestId extends Context.Reference<RequestId>()("@offhook/server/h
 export const layer = (routes: ReadonlyArray<Route>) => {
   const patterns = routes.map(({ method, path }) => ({ method, pattern: patternOf(path) }))
 
-  const notFound = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
+  const notFound = (
+    request: HttpServerRequest.HttpServerRequest
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
     const [path = ""] = request.url.split("?", 1)
     const allowed = [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]
     // A path that its own method does not find has a part that is too long.
     return allowed.length === 0 || allowed.includes(request.method)
-      ? HttpServerResponse.text("nothing is here", { status: 404 })
-      : HttpServerResponse.text(`only ${allowed.join(" and ")} here`, {
-          status: 405,
-          headers: { allow: allowed.join(", ") }
-        })
+      ? refused("http_path")
+      : Effect.map(refused("http_method"), HttpServerResponse.setHeader("allow", allowed.join(", ")))
   }
 
   const failed = (
@@ -50,10 +49,8 @@ export const layer = (routes: ReadonlyArray<Route>) => {
     const error = Cause.squash(cause)
     if (HttpServerResponse.isServerResponse(error)) return Effect.succeed(error)
     if (HttpServerError.isServerError(error)) {
-      if (error._tag === "RouteNotFound") return Effect.succeed(notFound(request))
-      if (error._tag === "RequestError") {
-        return Effect.succeed(HttpServerResponse.text("the request cannot be read", { status: 400 }))
-      }
+      if (error._tag === "RouteNotFound") return notFound(request)
+      if (error._tag === "RequestError") return refused("http_malformed")
     }
     return Effect.as(
       Effect.logError("a request failed", cause),
@@ -70,6 +67,9 @@ export const layer = (routes: ReadonlyArray<Route>) => {
             Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : failed(request, cause)
           ),
           Effect.map((response) => dressed(response, requestId)),
+          Effect.tap(({ status }) =>
+            Effect.map(Metrics.Metrics, ({ inc }) => inc("offhook_http_requests_total", { status: String(status) }))
+          ),
           Effect.provideService(RequestId, requestId),
           Effect.annotateLogs("requestId", requestId)
         )
@@ -77,6 +77,9 @@ export const layer = (routes: ReadonlyArray<Route>) => {
     { global: true }
   )
 }
+
+const refused = (reason: Refusal.Reason): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(Refusal.told(reason), ({ code, sentence }) => HttpServerResponse.text(sentence, { status: code }))
 
 const dressed = (
   response: HttpServerResponse.HttpServerResponse,

@@ -89,7 +89,7 @@ export const rules = {
   "one response": rule("No response is asked for while one is asked for or active."),
   "no refusal": rule(
     "The model never has a reason to refuse what it is told.",
-    "a response.create or response.cancel that crossed an event of the model's own; an item that is cut before its response, which does not end when it is cancelled, is done: once"
+    "a response.create or response.cancel that crossed an event of the model's own; an item that is cut before its response, which ends late or whose cancellation comes late, is done: once"
   ),
   "tool runs once": rule("A function is run once, and only of a response that has completed."),
   "tool answered once": rule(

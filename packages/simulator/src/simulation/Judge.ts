@@ -63,7 +63,7 @@ export const make = (world: World.World, plan: Plan.Plan): Judge => {
   }
   const measures = Measures.make()
   const peers = Peers.make(plan.agent)
-  const on: Case = { world, plan, bounds: Bounds.of(plan), peers, measures, found }
+  const on: Case = { world, plan, bounds: Bounds.of(plan), suspended, peers, measures, found }
   peers.judge(on)
   const spoken = Spoken.make(on)
   const states = States.make(on)

@@ -133,12 +133,13 @@ export const make = (on: Case, books: Books): Rule => {
       told = keyed
     }
     const quietAt = Math.max(books.heardUntil(), busyAt)
-    if (at - Math.max(goodbyeAt, quietAt) > hangUpMs && !speaking && world.carrier.inPlay(at) === undefined) {
+    const begun = world.admittedAt() ?? 0
+    const isAwaited = peers.streams.length === 0 && at - begun < streamMs
+    const isSilent = !speaking && world.carrier.inPlay(at) === undefined
+    if (at - Math.max(goodbyeAt, quietAt) > hangUpMs && isSilent && !isAwaited) {
       found("goodbye is heard", at, "it said goodbye and does not hang up")
       goodbyeAt = Number.POSITIVE_INFINITY
     }
-    const begun = world.admittedAt() ?? 0
-    const isAwaited = peers.streams.length === 0 && at - begun < streamMs
     if (at - begun - plan.agent.maxCallMs > goodbyeMs && at - quietAt > goodbyeMs && !peers.isOver && !isAwaited) {
       found("within its length", at, `it lasts ${Math.round((at - begun) / 1_000)} s`)
     }
@@ -234,7 +235,7 @@ export const make = (on: Case, books: Books): Rule => {
           requests++
           if (requests === requestsInARow + 1) found("retries are few", at, `${requests} requests in a row`)
           if (failed === failuresInARow) found("retries are few", at, `asked for after ${failed} responses that failed`)
-          if (greeting === "over" && greetings > 0 && !wantsMore && command.request === "r1") {
+          if (greeting === "over" && !wantsMore && command.request === "r1" && command.instructions === null) {
             found("greets once", at, `${command.request} is asked for after the model has spoken`)
           }
           return

@@ -4,7 +4,9 @@
  *
  * An echo travels in order with the caller's frames. Where it stands between two that follow each other, its place is
  * known to a frame, and by a host whose clock tells less to one and a half. Where frames are missing around it, nothing
- * is known but its arrival, which is late by as much as the network made it: that is what no party could know.
+ * is known but its arrival, which is late by as much as the network made it, be it nothing: the best that anybody can do
+ * is to take it for half as late as any, and one that comes in the same instant as a frame for half as late as that. That
+ * is what no party could know.
  */
 
 import type { Event } from "@offhook/core"
@@ -49,12 +51,9 @@ export interface Echoes {
 const remembered = 1024
 
 export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds): Echoes => {
-  /**
-   * How far from its place one may be taken to be that is so late: as if it were not, or as late as they come. One that
-   * comes in the same instant as a frame may have waited as long as that.
-   */
-  const unplaced = (late: number, frameLate: number): number =>
-    Math.max(0, late, Math.max(fromCarrier.jitter, frameLate) - late) + clock
+  /** How far from its place one is taken to be: it may have come at once, or waited as long as they do at most. */
+  const unplaced = (late: number, framedLate: number): number =>
+    Math.max(fromCarrier.jitter / 2, framedLate / 2, late) + clock
 
   let cursor = 0
   const echoes: Array<Echo> = []

@@ -13,6 +13,9 @@ import type { Found, Rule } from "./Rule.ts"
 /** What an onset includes where the detection names nothing (protocols.md E.2). */
 const defaultPaddingMs = 300
 
+/** A model has not read for half of that when it is told, and audio comes in bursts. */
+const stuckMs = 1_000
+
 export interface Session {
   connected: boolean
   readyAt: number
@@ -64,6 +67,8 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
   let backlogFrom = 0
   let backlogEnd = 0
   let flushedAt = 0
+  /** What was sent before is stuck as well, where it is not told at once that the model does not read. */
+  let stuckBytes = 0
   let isFlushing = false
   const sessions: Array<Session> = []
   const streams: Array<Stream> = []
@@ -155,6 +160,7 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
 
     event: (event: Event, at) => {
       isFlushing = event._tag === "ModelSessionUpdated" || event._tag === "ModelDrained"
+      stuckBytes = event._tag === "ModelDrained" ? stuckMs * 8 : 0
       endsStream = null
       endsSession = null
       switch (event._tag) {
@@ -244,7 +250,8 @@ export const make = ({ detection }: Agent.Agent): Tracker => {
         case "ForwardAudio":
         case "ForwardSilence":
           if (isFlushing) {
-            if (flushedAt !== at) backlogFrom = command.from
+            // One that reaches to the next is still stuck with it.
+            if (flushedAt !== at && backlogEnd < command.from - stuckBytes) backlogFrom = command.from - stuckBytes
             flushedAt = at
             backlogEnd = command.from + command.bytes
           }

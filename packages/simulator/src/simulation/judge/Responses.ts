@@ -50,7 +50,8 @@ export const make = (on: Case): Rule => {
   const given = madeUp(plan)
   /** Items that were edited before their responses, which do not end when they are cancelled, were done. */
   const tried = new Set<string>()
-  const endsLate = plan.faults.model.some(({ _tag }) => lateEnds.includes(_tag))
+  const endsLate =
+    plan.faults.model.some(({ _tag }) => lateEnds.includes(_tag)) || bounds.toModel.most - bounds.toModel.least > heldMs
 
   const forget = (): void => {
     requested = null
@@ -204,7 +205,10 @@ export const make = (on: Case): Rule => {
   }
 }
 
-/** After these a cancelled response goes on for longer than an edit of its items waits for it, 300 ms. */
+/** An edit of its items waits so long for the end of a response that was cancelled. */
+const heldMs = 300
+
+/** After these it goes on for longer. So it may where the cancellation is stuck in a stall, and the edit behind it. */
 const lateEnds: ReadonlyArray<string> = ["CancelIgnored", "CancelSlow", "ResponseHangs"]
 
 /** Responses and requests that are remembered. */

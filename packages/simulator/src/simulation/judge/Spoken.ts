@@ -83,11 +83,13 @@ export interface Books extends Rule {
 }
 
 export const make = (on: Case): Books => {
-  const { bounds, found, measures, peers, plan, world } = on
+  const { bounds, found, measures, peers, plan, suspended, world } = on
   const { carrier } = world
   /** Where the line ends in the middle, the last that is known is a round trip old. */
   const atTheEnd = bounds.frame + Tolerance.rounding + bounds.fromCarrier.most + bounds.toCarrier.most
   const mayResume = plan.agent.pauseToDecide
+  /** What the ear heard can be measured: so can the place at which the agent goes on. */
+  const isMeasured = !suspended.has("believed is heard")
   const echoes = Echoes.make(carrier, bounds)
   const open: Array<Spoken> = []
   /** The latest that were judged: whether they were heard to their end. */
@@ -327,7 +329,7 @@ export const make = (on: Case): Books => {
   }
 
   const mayRepeat = (one: Spoken, givenAt: number): number =>
-    resumeMs + bounds.frame - Bounds.frame + tolerance.unknownOf(one, givenAt)
+    isMeasured ? resumeMs + bounds.frame - Bounds.frame + tolerance.unknownOf(one, givenAt) : Number.POSITIVE_INFINITY
 
   const resumed = ({ givenAt, spoken: one }: Piece, at: number, errorMs: number): void => {
     measures.resumeErrors.push(errorMs)

@@ -48,9 +48,9 @@ const byModel: { readonly [tag in Fault.Tag]?: List } = {
 const byCarrier: { readonly [tag in CarrierFault["_tag"]]?: List } = {
   EchoesMissing: [...clock, "sums add up"],
   MediaBeforeStart: [],
-  MediaLost: clock,
+  MediaLost: [...clock, "silent when spoken to"],
   MediaSwapped: [...clock, "caller heard once"],
-  TimestampsShifted: [...clock, "caller heard once"]
+  TimestampsShifted: [...clock, "caller heard once", "silent when spoken to"]
 }
 
 const byMessage: { readonly [what in Odd]?: List } = {

@@ -3,7 +3,7 @@
  * (docs/decisions/015). It is derived for each cut from what really happened to it, never from the machine.
  */
 
-import * as Bounds from "./Bounds.ts"
+import type * as Bounds from "./Bounds.ts"
 import type { Echo, Echoes } from "./Echoes.ts"
 
 /** Allowed for a byte that is half played and ms that are floored, at both ends of a measurement, and drifting clocks. */
@@ -134,9 +134,9 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     const stretch = stretches.findLast(({ from }) => from <= clearedAt)
     const beganAt = stretch === undefined || stretch.to < anchorAt + 1 ? clearedAt : stretch.from
     const later = beganAt - anchorAt
-    // As it may have begun at once, or as late as it comes.
-    return later < 0 ? 0 : Math.min(Math.max(later, bounds.toCarrier.jitter - later), longest)
+    // It may have begun at once: half as late as any is the best guess.
+    return later < 0 ? 0 : Math.min(Math.max(later, bounds.toCarrier.jitter / 2), longest)
   }
 
-  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + Bounds.echo), isEstimated, isLate }
+  return { of, unknownOf, atEcho: (one) => of(one, one.clearGivenAt + bounds.echo), isEstimated, isLate }
 }

@@ -8,7 +8,7 @@ type Turn = Extract<Command, { _tag: "Settled" }>["turn"]
 type AgentTurn = Extract<Turn, { speaker: "agent" }>
 
 export const make = (on: Case): Rule => {
-  const { found, peers, plan, world } = on
+  const { found, peers, plan, suspended, world } = on
   /** Items that have to stand in the transcript and do not yet. */
   const due = new Set<string>()
   /** The latest that stand there, by content. */
@@ -24,8 +24,8 @@ export const make = (on: Case): Rule => {
   let protectedRequest: string | null = null
   /** Function calls whose answer is protected. */
   const protecting = new Set<string>()
-  /** The function call whose result came with this step. */
-  let finished: string | null = null
+  /** The result that came with this step. It is too late where the time of its call is over by now. */
+  let finished: Extract<Event, { _tag: "ToolFinished" }> | null = null
   const protectedResponses = new Set<string>()
 
   const appeared = (item: string): void => {
@@ -74,7 +74,8 @@ export const make = (on: Case): Rule => {
       found("protected is heard", at, `${turn.item} is to be protected, and was not`)
     }
     const isOver = peers.endingAt < Number.POSITIVE_INFINITY || !peers.isReady(turn.session)
-    if (turn.protected && heardMs < generatedMs && !isOver && !failed.has(response)) {
+    const isTellable = !isOver && !failed.has(response) && !suspended.has("settled is heard")
+    if (turn.protected && heardMs < generatedMs && isTellable) {
       found("protected is heard", at, `${heardMs} of ${generatedMs} ms of ${turn.item} were heard, and it is protected`)
     }
   }
@@ -91,7 +92,7 @@ export const make = (on: Case): Rule => {
 
   return {
     event: (event) => {
-      finished = event._tag === "ToolFinished" ? event.call : null
+      finished = event._tag === "ToolFinished" ? event : null
       switch (event._tag) {
         case "ModelSpeechCommitted":
           return peers.isReady(event.session) ? appeared(event.item) : undefined
@@ -119,7 +120,13 @@ export const make = (on: Case): Rule => {
           else if (command.item === "greeting" && plan.agent.greetingProtected) protects = true
           return
         case "AnswerTool":
-          if (protecting.delete(command.call) && finished === command.call) protects = plan.agent.turns === "machine"
+          if (
+            protecting.delete(command.call) &&
+            finished?.call === command.call &&
+            finished.output === command.output
+          ) {
+            protects = plan.agent.turns === "machine"
+          }
           return
         case "CreateResponse":
           if (protects) protectedRequest = command.request

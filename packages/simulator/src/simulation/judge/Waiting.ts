@@ -3,7 +3,8 @@
  *
  * The wait begins when the line is open and the model ready, or when the caller's speech is over; it ends when the ear
  * hears the agent, when the caller speaks again, or when the recording has a reason: a note, a response without words,
- * an aside, an end. While a response is under way, or a function runs, something is being done about it.
+ * an aside, an end. While a response is under way, or a function runs, something is being done about it. While the carrier
+ * does not read, which the recording says, nothing can be.
  */
 
 import type { Command, Event, NoteCode } from "@offhook/core"
@@ -34,9 +35,12 @@ export const make = (on: Case, books: Books): Rule => {
   const wordless = new Set<string>()
   let speaking = false
   let asked = false
+  let isCongested = false
   /** The response that failed last did so for what passes, so it is no reason to leave the caller without an answer. */
   let isPassing = false
   let greeted = plan.agent.greeting === null
+  /** Responses without words in a row. */
+  let wordlessInARow = 0
   let onset = Number.NaN
   let nextLook = 0
   const silence = plan.agent.detection.type === "server_vad" ? plan.agent.detection.silenceDurationMs : 0
@@ -57,7 +61,7 @@ export const make = (on: Case, books: Books): Rule => {
     greeted = true
   }
 
-  const isUnderWay = (): boolean => active.size > 0 || running.size > 0 || asked
+  const isUnderWay = (): boolean => active.size > 0 || running.size > 0 || asked || isCongested
 
   const look = (at: number): void => {
     if (peers.endingAt < Number.POSITIVE_INFINITY || world.carrier.isEnded()) {
@@ -116,6 +120,12 @@ export const make = (on: Case, books: Books): Rule => {
         case "CarrierStarted":
         case "ModelSessionUpdated":
           return begin(at)
+        case "CarrierCongested":
+          isCongested = true
+          return
+        case "CarrierDrained":
+          isCongested = false
+          return
         case "ModelSpeechStarted":
           speaking = true
           isPassing = false
@@ -152,7 +162,9 @@ export const make = (on: Case, books: Books): Rule => {
           isPassing = event.status === "failed" && passing.has(event.error?.code ?? "server_error")
           asked = false
           // A response without words is what the model has to say.
-          if (wordless.delete(event.response) && event.status === "completed") owed = null
+          wordlessInARow = wordless.delete(event.response) && event.status === "completed" ? wordlessInARow + 1 : 0
+          if (wordlessInARow > 0) owed = null
+          if (wordlessInARow > 1) greeted = true
           silent.delete(event.response)
           return
         case "ModelErred":
