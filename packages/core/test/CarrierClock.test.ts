@@ -69,6 +69,12 @@ describe("CarrierClock.moment", () => {
     assert.isAtLeast(at + uncertainty, 1136)
   })
 
+  it("holds them also for what comes in the same instant as a frame that waited", () => {
+    const stalled = frames(505, (n) => (n < 500 ? 0 : 400 - (n - 500) * 20))
+    const { at, uncertainty } = CarrierClock.moment(stalled, 5000 + 10_520)
+    assert.deepStrictEqual([at - uncertainty, at + uncertainty], [10_200, 10_520])
+  })
+
   it("goes by arrival before the first frame", () => {
     assert.deepStrictEqual(CarrierClock.moment(CarrierClock.initial, 700), { at: 700, uncertainty: 10, after: 0 })
     assert.deepStrictEqual(CarrierClock.moment(CarrierClock.started(600), 700), { at: 100, uncertainty: 10, after: 0 })

@@ -185,6 +185,28 @@ describe("hearing", () => {
     assert.strictEqual(it.ledger.roundTrip.ms, 80)
   })
 
+  it("shortens a round trip as later marks of the run do, and as the clock is corrected", () => {
+    const it = new Told().begin(0).receive(0, "a", 800).receive(10, "a", 8000).echo(300, "g0-0")
+    assert.strictEqual(it.ledger.roundTrip.ms, 300)
+    it.echo(310, "g0-1")
+    assert.isAtMost(it.ledger.roundTrip.ms ?? 0, 215, "what plays for 100 ms had begun by then")
+    const stalled = new Told().begin(0).receive(0, "a", 8000).echo(300, "g0-0")
+    stalled.ledger = Ledger.notAfter(Ledger.correct(stalled.ledger, 500, 1000), 1000)
+    assert.strictEqual(stalled.ledger.roundTrip.ms, 300)
+  })
+
+  it("hears nothing of audio that was late, and came together with the clear behind it", () => {
+    const it = new Told().begin(0).receive(0, "a", 16_000).receive(500, "b", 8000).echo(100, "g0-0").echo(2100, "g0-1")
+    it.clear(6000).echo(6100, "g0-2").echo(6100, "g0-3")
+    assert.deepStrictEqual(
+      it.settle(6100).map(({ heardBytes, item }) => [item, heardBytes]),
+      [
+        ["a", 16_000],
+        ["b", 0]
+      ]
+    )
+  })
+
   it("takes a line that was never measured for as slow as its first mark proves it to be", () => {
     const it = new Told().begin(0).receive(0, "a", 16_000).clear(350)
     it.ledger = Ledger.notAfter(it.ledger, 430)

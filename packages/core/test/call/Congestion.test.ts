@@ -77,7 +77,7 @@ describe("A carrier that does not read", () => {
     const cut = Scene.speaks(scene)
     assert.includeMembers(Scene.tags(cut), ["Mark", "Clear", "CancelResponse"])
     Scene.done(scene, "resp_1", "cancelled")
-    const late = [...scene.frames(3000), ...drained(scene)]
+    const late = [...scene.frames(300), ...Scene.begins(scene), ...scene.frames(2700), ...drained(scene)]
     assert.notInclude(Scene.tags(late), "Truncate", "nobody knows what was heard, before the mark is back")
     const settled = [...Scene.echoes(scene), ...scene.frames(100)]
     const [told] = Scene.only(settled, "Truncate")
