@@ -10,7 +10,9 @@
  *    been played was flushed, unless a frame came between it and the probe. A leading mark with nothing unheard before
  *    it says where playback began in either case.
  * 2. The order in which flushed echoes come back does not matter, nor that of those that were under way (G.2).
- * 3. Until the probe is back an echo that fits is taken as played, but nothing is final.
+ * 3. Of marks that come in one instant a stall may have held all: none is early only because the first of them is late.
+ * 4. What the clear flushed a second after it should have been played was late itself, and came together with the clear.
+ * 5. Until the probe is back an echo that fits is taken as played, but nothing is final.
  */
 
 import type { Moment } from "./CarrierClock.ts"

@@ -11,7 +11,7 @@
  *    generation from the byte at which the ear went silent: `sent` and `heard` stay positions in the item.
  * 5. While the carrier does not read (`congest`, then `drain`) no audio is sent, only marks and clears: what is received
  *    waits, in order, and can be cleared at once. Of an item that was too long to wait nothing more is sent.
- * 6. Everything is bounded: outstanding marks (thinned out, as any later echo of a run says the same), items, cuts,
+ * 6. Everything is bounded: outstanding marks (far ahead thinned out, as any later echo of a run says the same), items, cuts,
  *    unsent audio.
  *
  * What it needs of a carrier: marks echoed in order when the audio before them was played, at once on an empty buffer,
