@@ -486,20 +486,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["believed is heard", "settled is heard", "heard in order"]
   },
   {
-    id: "late-audio-with-the-clear",
-    sentence:
-      "Audio that waited for a line that was blocked and arrived together with the clear counts as heard from the time when it was sent.",
-    seen: "seed s9, call 59291",
-    patches: [
-      {
-        file: "Cleared.ts",
-        find: "  return cameTogether(cut, roundTrip)",
-        replace: "  return cameTogether(cut, roundTrip) && known.sent < 0"
-      }
-    ],
-    by: ["believed is heard", "settled is heard", "heard in order"]
-  },
-  {
     id: "stalled-with-the-frame",
     sentence:
       "A mark that a stall brings in the same instant as the last of the caller's media is taken for as late as marks usually are.",
