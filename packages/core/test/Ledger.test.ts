@@ -2,6 +2,7 @@ import { assert, describe, it } from "vitest"
 import type { Moment } from "../src/CarrierClock.ts"
 import type { Command } from "../src/Command.ts"
 import * as Ledger from "../src/Ledger.ts"
+import * as Playback from "../src/Playback.ts"
 import { audioOf } from "./support/Conversation.ts"
 
 const at = (ms: number, uncertainty = 1): Moment => ({ at: ms, uncertainty, after: ms - uncertainty })
@@ -193,6 +194,12 @@ describe("hearing", () => {
     const stalled = new Told().begin(0).receive(0, "a", 8000).echo(300, "g0-0")
     stalled.ledger = Ledger.notAfter(Ledger.correct(stalled.ledger, 500, 1000), 1000)
     assert.strictEqual(stalled.ledger.roundTrip.ms, 300)
+  })
+
+  it("takes what is a millisecond apart for one moment, unless a frame came between", () => {
+    const moment = (at: number, uncertainty: number, after: number) => ({ at, uncertainty, after })
+    assert.isTrue(Playback.mayBeOne(moment(240, 1, 221), moment(241, 0, 221)))
+    assert.isFalse(Playback.mayBeOne(moment(231, 10, 221), moment(251, 10, 241)))
   })
 
   it("hears nothing of audio that was late, and came together with the clear behind it", () => {

@@ -492,55 +492,5 @@ export const list: ReadonlyArray<KnownBug> = [
     seen: "seed s10, call 4970",
     patches: [{ file: "CarrierClock.ts", find: "if (at === arrived) return", replace: "if (at < 0) return" }],
     by: ["believed is heard", "settled is heard", "heard in order"]
-  },
-  {
-    id: "flushed-a-millisecond-apart",
-    sentence:
-      "Marks that a clear flushed count as played, where they came back in another order and a millisecond before the clear's own.",
-    seen: "seed s10, call 17100",
-    patches: [
-      { file: "Playback.ts", find: "one.after === other.after ? CLOCK_MS", replace: "one.after < 0 ? CLOCK_MS" }
-    ],
-    by: ["believed is heard", "settled is heard", "heard in order"]
-  },
-  {
-    id: "greeting-of-nothing",
-    sentence: "A model that answers the greeting's request with nothing is not asked again: nobody speaks.",
-    seen: "seed w5, call 457",
-    patches: [
-      {
-        file: "call/Responses.ts",
-        find: 'isSilent && wanted?.why === "greeting"',
-        replace: 'isSilent && wanted?.why === "goodbye"'
-      }
-    ],
-    by: ["no dead air"]
-  },
-  {
-    id: "reacted-before-the-call",
-    sentence: "Where the carrier's timestamps are less than 0, so is the time until the greeting is heard.",
-    seen: "seed w5, call 7483",
-    patches: [
-      {
-        file: "call/CarrierEvents.ts",
-        find: "Math.max(0, Math.round(waited))",
-        replace: "Math.round(waited)"
-      }
-    ],
-    by: ["sums add up"]
-  },
-  {
-    id: "stuck-speech-cuts",
-    sentence:
-      "What the caller said just before the host noticed that the model does not read counts as said when it is read, and cuts an answer that came long after it.",
-    seen: "seed s9, call 59451",
-    patches: [
-      {
-        file: "call/CallerAudio.ts",
-        find: "const from = audio.appended - stuckMs * Limits.bytesPerMs",
-        replace: "const from = audio.appended"
-      }
-    ],
-    by: ["old speech cuts nothing"]
   }
 ]
