@@ -159,10 +159,11 @@ const profile = async (): Promise<number> => {
   }
 }
 
+/** ms that a call of a soak lasts. */
 const CALL_MS = 30_000
 
 const soak = async (): Promise<number> => {
-  const { servers, settings } = asked({ ...SHORT, servers: ["offhook"], calls: "100", seconds: 600 })
+  const { servers, settings } = asked({ ...SHORT, servers: ["offhook"], calls: "100", seconds: 600, warmUp: 60 })
   const results = await Contest.interleaved(servers.slice(0, 1), 1, { ...settings, callMs: CALL_MS })
   const rows = Contest.rows(results, [])
   const [row] = rows
@@ -219,6 +220,7 @@ const main = async (): Promise<number> => {
   const name = positionals[0] ?? (values.check ? "check" : "short")
   const mode = modes[name]
   if (mode === undefined || positionals.length > 1) throw new Usage(`no benchmark is named "${positionals.join(" ")}"`)
+  if (values.noisy && values.write) throw new Usage("what --noisy gives is no result, and not kept")
   if (process.platform !== "linux") {
     console.error("Processor time is read as Linux accounts it: run this in a container.")
     return STATUS.unavailable

@@ -41,7 +41,6 @@ export const reasons = {
 
   webhook_method: wrong(405, "an incoming call is a GET or a POST"),
   webhook_content_type: wrong(415, "the body must be application/x-www-form-urlencoded"),
-  webhook_body: wrong(400, "the body cannot be read"),
   webhook_remote: wrong(403, "no Twilio token is configured: nobody but this machine is answered"),
   webhook_simulated: wrong(403, "the model of this server is simulated: it answers nobody but this machine"),
   webhook_account: wrong(403, "the account is none of this server's"),

@@ -4,23 +4,14 @@ import type { Event } from "@offhook/core"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { Calls, type Stream } from "../src/Calls.ts"
+import * as Metrics from "../src/Metrics.ts"
 import type * as Wire from "../src/net/Wire.ts"
 import * as Accounts from "../src/twilio/Accounts.ts"
 import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
+import * as Peers from "./support/Peers.ts"
 
 const MARK = `{"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"0:1"}}`
-const START = JSON.stringify({
-  event: "start",
-  sequenceNumber: "1",
-  streamSid: "MZ1",
-  start: {
-    streamSid: "MZ1",
-    callSid: "CA1",
-    accountSid: "AC1",
-    mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-    customParameters: {}
-  }
-})
+const START = JSON.stringify(Peers.started({}))
 
 /** A stream, usually one that has begun, between a wire and a driver that write down what they were told. */
 const accepted = Effect.fnUntraced(function* (isStarted: boolean) {
@@ -93,6 +84,22 @@ describe("a carrier that does not read", () => {
         { _tag: "CarrierCongested", at: 0, stream: 0 },
         { _tag: "CarrierDrained", at: 2_000, stream: 0 }
       ])
+    })
+  )
+})
+
+describe("a stranger", () => {
+  it.scoped("has 10 s to say `start`, told and counted; a stream that has begun has no such limit", () =>
+    Effect.gen(function* () {
+      const metrics = Metrics.make()
+      const [stranger, stream] = yield* Effect.all([accepted(false), begun]).pipe(
+        Effect.provideService(Metrics.Metrics, metrics)
+      )
+      yield* TestClock.adjust("9999 millis")
+      assert.deepStrictEqual(stranger.closed, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual([stranger.closed, stream.closed], [[1008], []])
+      assert.include(yield* metrics.text, 'offhook_refusals_total{reason="stream_start_timeout"} 1\n')
     })
   )
 })

@@ -47,7 +47,10 @@ export const refuse = (status: number, reason: string): Verdict => ({ _tag: "Ref
 export interface UpgradeRoute {
   /** Of the path alone, without the query. */
   readonly matches: (path: string) => boolean
-  /** An Effect may wait, at most `Limits.admitTimeout`; a failure, a defect or a throw is answered with 500 and logged. */
+  /**
+   * An Effect may wait, at most `Limits.admitTimeout`, which is answered with 503; a failure, a defect or a throw is
+   * answered with 500 and logged.
+   */
   readonly admit: (request: Http.IncomingMessage) => Verdict | Effect.Effect<Verdict, unknown>
   /** The socket is open. May close it again at once. */
   readonly accept: (wire: Wire.Wire, request: Http.IncomingMessage) => Wire.Handlers
@@ -227,11 +230,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
 
     const chosen = route
-    const fiber = run(Effect.annotateLogs(Effect.timeout(verdict, limit.admitTimeout), { requestId }))
+    const decided = Effect.timeoutOption(verdict, limit.admitTimeout)
+    const fiber = run(Effect.annotateLogs(decided, { requestId }))
     const unwatch = watch(socket, () => fiber.unsafeInterruptAsFork(fiber.id()))
     fiber.addObserver((exit) => {
       unwatch()
-      if (Exit.isSuccess(exit)) return settle(exit.value, chosen, request, socket, head)
+      if (Exit.isSuccess(exit)) {
+        return Option.isSome(exit.value)
+          ? settle(exit.value.value, chosen, request, socket, head)
+          : refuseUpgrade(socket, requestId, "upgrade_undecided")
+      }
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
       refuseUpgrade(socket, requestId, "upgrade_undecided")
     })

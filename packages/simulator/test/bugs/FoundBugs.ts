@@ -492,5 +492,58 @@ export const list: ReadonlyArray<KnownBug> = [
     seen: "seed s10, call 4970",
     patches: [{ file: "CarrierClock.ts", find: "if (at === arrived) return", replace: "if (at < 0) return" }],
     by: ["believed is heard", "settled is heard", "heard in order"]
+  },
+  {
+    id: "greeting-of-nothing",
+    sentence: "A model that answers the greeting's request with nothing is not asked again: nobody speaks.",
+    seen: "seed w5, call 457",
+    patches: [
+      {
+        file: "call/Responses.ts",
+        find: 'isSilent && wanted?.why === "greeting"',
+        replace: 'isSilent && wanted?.why === "goodbye"'
+      }
+    ],
+    by: ["no dead air"]
+  },
+  {
+    id: "reacted-before-the-call",
+    sentence: "Where the carrier's timestamps are less than 0, so is the time until the greeting is heard.",
+    seen: "seed w5, call 7483",
+    patches: [
+      {
+        file: "call/CarrierEvents.ts",
+        find: "Math.max(0, Math.round(waited))",
+        replace: "Math.round(waited)"
+      }
+    ],
+    by: ["sums add up"]
+  },
+  {
+    id: "stuck-speech-cuts",
+    sentence:
+      "What the caller said just before the host noticed that the model does not read counts as said when it is read, and cuts an answer that came long after it.",
+    seen: "seed s9, call 59451",
+    patches: [
+      {
+        file: "call/CallerAudio.ts",
+        find: "const from = audio.appended - stuckMs * Limits.bytesPerMs",
+        replace: "const from = audio.appended"
+      }
+    ],
+    by: ["old speech cuts nothing"]
+  },
+  {
+    id: "text-for-speech",
+    sentence: "A greeting or a goodbye in text alone, which nobody hears, passes for one that was said.",
+    seen: "seed s3p, --network poor, call 2819",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "(figures ?? nothing).receivedBytes > 0",
+        replace: "(figures ?? nothing).receivedBytes >= 0"
+      }
+    ],
+    by: ["no dead air", "goodbye is heard"]
   }
 ]
