@@ -397,20 +397,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["settled once"]
   },
   {
-    id: "flushed-mark-tells-nothing",
-    sentence:
-      "A mark that came back with the clear is left out altogether, though it tells that the ear was not there before: audio that began late behind its leading mark counts as further heard.",
-    seen: "seed w1, call 278; seed w1, call 1815; seed w1, call 9633",
-    patches: [
-      {
-        file: "Cleared.ts",
-        find: "if (isFlushed) return flushed(playback, mark, at)",
-        replace: "if (isFlushed) return playback"
-      }
-    ],
-    by: ["believed is heard", "settled is heard", "heard in order"]
-  },
-  {
     id: "flushed-mark-counts-behind-an-early-one",
     sentence:
       "Of the marks that a clear flushed the second counts as played, where it came back a millisecond before the clear's own: it is not early by the first, which is.",

@@ -46,21 +46,6 @@ export const list: ReadonlyArray<KnownBug> = [
     by: ["believed is heard", "settled is heard", "no refusal", "truncated within"]
   },
   {
-    id: "marks-first-in-first-out",
-    sentence:
-      "Echoes are taken in the order in which marks were sent, whatever their names: one that is not waited for eats another's.",
-    seen: "Twilio's sample (protocols.md E.11); pain 4",
-    patches: [
-      {
-        file: "Ledger.ts",
-        find: "  const index = ledger.playback.marks.findIndex((mark) => mark.number === number)\n",
-        replace: "  const index = ledger.playback.marks.length > 0 ? 0 : -1\n"
-      }
-    ],
-    where: [/"ms":[1-9]\d{4}/],
-    by: ["believed is heard", "settled is heard"]
-  },
-  {
     id: "flushed-mark-is-played",
     sentence: "A mark that a clear flushed counts as played, so all that was queued counts as heard.",
     seen: "pain 4; openai-agents-js#1343",
