@@ -21,7 +21,7 @@ export default {
     {
       name: "no-cycles",
       severity: "error",
-      from: { path: "^packages/" },
+      from: { path: "^(bench|packages)/" },
       to: { circular: true }
     },
     {
@@ -78,6 +78,13 @@ export default {
       to: { path: `${src("simulator")}${shells}` }
     },
     {
+      name: "bench-stands-outside",
+      comment: "What is measured runs in a process of its own, as users run it; the measure shares no code with it.",
+      severity: "error",
+      from: { path: "^bench/" },
+      to: { path: "^packages/" }
+    },
+    {
       name: "twilio-knows-the-vocabulary",
       comment: "The carrier's wire words meet the core's own words, and nothing else.",
       severity: "error",
@@ -103,7 +110,7 @@ export default {
       name: "declared-dependencies",
       comment: "What a package imports stands in its own package.json.",
       severity: "error",
-      from: { path: "^packages/" },
+      from: { path: "^(bench|packages)/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] }
     },
     {
@@ -116,7 +123,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: "(^|/)node_modules/" },
-    exclude: { path: "^packages/[^/]+/(dist|build)/" },
+    exclude: { path: "^(bench|packages/[^/]+)/(dist|build)/" },
     combinedDependencies: false,
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

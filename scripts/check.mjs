@@ -4,7 +4,7 @@ import { bin, install, node } from "./workspace.mjs"
 const checks = [
   { name: "types", args: [bin.tsc, "-b"] },
   { name: "lint and format", args: [bin.biome, "check", "--error-on-warnings", "--max-diagnostics=none"] },
-  { name: "boundaries", args: [bin.depcruise, "--config", ".dependency-cruiser.mjs", "packages", "examples"] },
+  { name: "boundaries", args: [bin.depcruise, "--config", ".dependency-cruiser.mjs", "bench", "packages", "examples"] },
   { name: "unused", args: [bin.knip] },
   { name: "dependencies and licences", args: ["scripts/dependencies.mjs"] }
 ]

@@ -15,7 +15,7 @@ export interface Baseline {
   readonly ratios: Readonly<Partial<Record<Name, number>>>
 }
 
-export const TOLERANCE = 1.25
+const TOLERANCE = 1.25
 
 export const of = (row: Row): Baseline => ({
   calls: row.calls,

@@ -22,6 +22,7 @@ export interface Share {
 interface CpuProfile {
   readonly nodes: ReadonlyArray<{
     readonly id: number
+    readonly children?: ReadonlyArray<number>
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
   }>
   readonly startTime: number
@@ -39,6 +40,9 @@ export const take = async (server: Name, settings: Settings, directory: string):
   if (file === undefined) throw new Error("the server left no profile")
   const profile: CpuProfile = JSON.parse(readFileSync(join(directory, file), "utf8"))
   const frames = new Map(profile.nodes.map(({ callFrame, id }) => [id, callFrame]))
+  const parents = new Map(
+    profile.nodes.flatMap(({ callFrame, children = [] }) => children.map((id) => [id, callFrame]))
+  )
   const parts = new Map<string, number>()
   const functions = new Map<string, number>()
   let at = profile.startTime
@@ -51,7 +55,10 @@ export const take = async (server: Name, settings: Settings, directory: string):
     all += us
     const part = partOf(frame.url, frame.functionName)
     parts.set(part, (parts.get(part) ?? 0) + us)
-    const name = `${frame.functionName || "(anonymous)"} – ${placeOf(frame.url, frame.lineNumber, part)}`
+    // Of a native function its caller says more: many things are written.
+    const named = frame.url === "" ? (parents.get(id) ?? frame) : frame
+    const callee = named === frame ? "" : ` → ${frame.functionName}`
+    const name = `${named.functionName || "(anonymous)"}${callee} – ${placeOf(named.url, named.lineNumber, part)}`
     functions.set(name, (functions.get(name) ?? 0) + us)
   }
   const shares = (sums: ReadonlyMap<string, number>): ReadonlyArray<Share> =>

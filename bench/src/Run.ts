@@ -49,7 +49,7 @@ export interface Result extends Driver.Measured {
 /** Part of the server's core that others may use. */
 const MAX_FOREIGN = 0.1
 
-export const run = async (plan: Plan): Promise<Result> => {
+const run = async (plan: Plan): Promise<Result> => {
   const directory = mkdtempSync(join(tmpdir(), "offhook-bench-"))
   const { callMs, calls, setUp } = plan
   const driver = await Driver.make({ calls, setUp, callMs, rate: RATE, turns: Driver.turns })

@@ -172,25 +172,31 @@ const soak = async (): Promise<number> => {
 }
 
 const check = async (): Promise<number> => {
-  const { rounds, servers, settings } = asked({ ...SHORT, servers: ["offhook", "parse", "bytes"], rounds: 3 })
   const isWritten = arguments_().values.write
+  const baseline = isWritten ? undefined : read<Baseline.Baseline>(BASELINE)
+  const defaults = { ...SHORT, servers: COMPARED, rounds: 3, calls: String(baseline?.calls ?? SHORT.calls) }
+  const { rounds, servers, settings } = asked(defaults)
+  if (baseline !== undefined && baseline.calls !== settings.calls) {
+    throw new Usage(`the baseline is of ${baseline.calls} calls`)
+  }
   for (let series = 1; ; series++) {
     const rows = Contest.rows(await Contest.interleaved(servers, rounds, settings), REFERENCES)
     const status = told(Page.comparison(rows), rows)
     const row = rows.find(({ server }) => server === "offhook")
     if (row === undefined) throw new Usage("check compares offhook")
     if (status !== 0) return status
-    if (isWritten) {
+    if (baseline === undefined) {
       write(BASELINE, Baseline.of(row))
       return 0
     }
-    const worse = Baseline.worse(read(BASELINE), row)
+    const worse = Baseline.worse(baseline, row)
     for (const one of worse) console.log(`\nWorse: ${one}`)
     if (worse.length === 0 || series === 2) return worse.length === 0 ? 0 : STATUS.failed
     console.log("Once more, to be sure.")
   }
 }
 
+const COMPARED = ["offhook", "parse", "bytes"] as const
 const SHORT = { servers: ["offhook", ...REFERENCES], calls: "50", rounds: 2, seconds: 8, warmUp: 4 } as const
 const LONG = { servers: names, calls: "50,200,500", rounds: 5, seconds: 20, warmUp: 8 } as const
 

@@ -166,7 +166,7 @@ export const place = async (
   }
 }
 
-export const WEBHOOK = "/incoming-call"
+const WEBHOOK = "/incoming-call"
 
 /** Asks the webhook; answers where its TwiML leads the call's audio to. */
 const ring = async ({ accountSid, authToken, port }: Target, callSid: string, from: string) => {

@@ -42,7 +42,7 @@ export const writeHeader = (target: Buffer, length: number, opcode: number, key:
 }
 
 /** Masks or unmasks in place. */
-export const mask = (bytes: Buffer, start: number, end: number, key: number): void => {
+const mask = (bytes: Buffer, start: number, end: number, key: number): void => {
   if (key === 0) return
   const [a, b, c, d] = [(key >>> 24) & 255, (key >>> 16) & 255, (key >>> 8) & 255, key & 255]
   let at = start

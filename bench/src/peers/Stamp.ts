@@ -28,7 +28,7 @@ export const write = (sender: number, number: number): string => {
 }
 
 /** `sender * 2^24 + number`, -1 where no stamp is. */
-export const read = (bytes: Buffer, at: number): number => {
+const read = (bytes: Buffer, at: number): number => {
   const high = quad(bytes, at)
   return high >>> 16 === MARKER ? (high & 0xffff) * NUMBERS + quad(bytes, at + 4) : -1
 }

@@ -7,14 +7,15 @@
  * 1. A span is made when what it tells of is over. A frame costs a look at its event's name and no more.
  * 2. This tracer is for calls alone and not Effect's own: that one would tell of each request with its URL and headers,
  *    where a signature or a caller's number may stand.
- * 3. A collector that is slow or away costs a bounded buffer, and nothing else.
+ * 3. A collector that is slow or away costs a bounded buffer, a line of the log, and nothing else.
  */
 
 import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"
 import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
-import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import type { Command, Event, Summary, Turn } from "@offhook/core"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -45,8 +46,27 @@ export class CallTraces extends Context.Reference<CallTraces>()("@offhook/adapte
         resource: { serviceName: options.serviceName, serviceVersion: options.serviceVersion },
         shutdownTimeout: "1 second"
       })
-    ).pipe(Layer.provide(OtlpSerialization.layerJson))
+    ).pipe(Layer.provide([OtlpSerialization.layerJson, Layer.effect(HttpClient.HttpClient, telling)]))
 }
+
+/** Says when the collector begins to refuse or to be away, and when it takes traces again. */
+const telling = Effect.map(HttpClient.HttpClient, (client) => {
+  let isAway = false
+  const told = (fault: string | null) =>
+    Effect.suspend(() => {
+      if (isAway === (fault !== null)) return Effect.void
+      isAway = fault !== null
+      return fault === null
+        ? Effect.logInfo("traces arrive again")
+        : Effect.annotateLogs(Effect.logWarning("traces do not arrive"), { fault })
+    })
+  return HttpClient.transform(client, (answered) =>
+    answered.pipe(
+      Effect.tap(({ status }) => told(status < 300 ? null : `the collector answers ${status}`)),
+      Effect.tapError(({ message }) => told(message))
+    )
+  )
+})
 
 export interface Call {
   readonly callSid: string

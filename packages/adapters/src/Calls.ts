@@ -339,7 +339,9 @@ const make = Effect.fnUntraced(function* ({
     const hangUpFailed = Effect.sync(() => driver.dispatch({ _tag: "HangUpFailed", at: driver.now() }))
     const hangUp = rest.hangUp(callSid, accountSid).pipe(
       Effect.catchTag("TwilioRestError", ({ message, reason }) =>
-        Effect.andThen(reason === "NotConfigured" ? Effect.logDebug(message) : Effect.logWarning(message), hangUpFailed)
+        (reason === "NotConfigured" ? Effect.logDebug : Effect.logWarning)(
+          "not hung up by REST: the stream is closed"
+        ).pipe(Effect.annotateLogs({ reason, fault: message }), Effect.andThen(hangUpFailed))
       ),
       Effect.catchAllDefect((defect) =>
         Effect.andThen(Effect.logError("hanging up failed", Cause.die(defect)), hangUpFailed)

@@ -37,10 +37,10 @@ export const reasons = {
   http_connections: wrong(0, "too many connections are open"),
   http_path: wrong(404, "nothing is here"),
   http_method: wrong(405, "the path is there for other methods"),
+  http_expectation: wrong(417, "the only expectation that is met is 100-continue"),
 
   webhook_method: wrong(405, "an incoming call is a GET or a POST"),
   webhook_content_type: wrong(415, "the body must be application/x-www-form-urlencoded"),
-  webhook_body: wrong(400, "the body cannot be read"),
   webhook_remote: wrong(403, "no Twilio token is configured: nobody but this machine is answered"),
   webhook_simulated: wrong(403, "the model of this server is simulated: it answers nobody but this machine"),
   webhook_account: wrong(403, "the account is none of this server's"),

@@ -55,7 +55,10 @@ export const run = (
     }),
     // Also failures that the type rules out: tools are other people's code.
     Effect.catchAllCause((cause) =>
-      Effect.as(Effect.logError("a tool failed", name, cause), failure("the tool failed"))
+      Effect.as(
+        Effect.annotateLogs(Effect.logError("a tool failed", cause), { tool: name }),
+        failure("the tool failed")
+      )
     ),
     Effect.disconnect,
     Effect.timeout(Duration.millis(timeoutMs))

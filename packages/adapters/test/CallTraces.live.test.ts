@@ -1,8 +1,12 @@
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
 import type { Watcher } from "../src/CallObserver.ts"
 import * as CallTraces from "../src/CallTraces.ts"
 import * as Collector from "./support/Collector.ts"
@@ -134,6 +138,46 @@ describe("traces of calls", () => {
     Effect.gen(function* () {
       const { bodies } = yield* kept(["agent-waits.jsonl"], 400)
       assert.isAtLeast(bodies.length, 1)
-    })
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
+
+  it.scoped("a collector that is away is told of once, and when it is back", () => {
+    const logs: Array<string> = []
+    const logger = Logger.make((entry) => void logs.push(Logger.logfmtLogger.log(entry)))
+    let status = 503
+    let asked = 0
+    const client = HttpClient.make((request) => {
+      asked++
+      return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status })))
+    })
+    return Effect.gen(function* () {
+      const tracer = yield* CallTraces.CallTraces
+      assert(tracer !== null)
+      const call = () => CallTraces.watch(tracer, { callSid: "CA1", model: "m", began: BEGAN }).onReleased(null)
+      call()
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(asked, 4)
+      assert.lengthOf(logs, 1)
+      assert.match(logs.join(), / level=WARN .* message="traces do not arrive" fault="the collector answers 503"/)
+      status = 200
+      yield* TestClock.adjust("1 minute")
+      call()
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(asked, 5)
+      assert.lengthOf(logs, 2)
+      assert.match(logs[1] ?? "", / level=INFO .* message="traces arrive again"/)
+    }).pipe(
+      Effect.provide(
+        CallTraces.CallTraces.layer({
+          url: "http://collector/v1/traces",
+          headers: {},
+          serviceName: "offhook-test",
+          serviceVersion: "1.2.3"
+        }).pipe(
+          Layer.provide(Layer.succeed(HttpClient.HttpClient, client)),
+          Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+        )
+      )
+    )
+  })
 })

@@ -278,7 +278,7 @@ describe("Calls", () => {
       fromModel(() => null as never)
       yield* calls.idle
       for (const [callSid, requestId, messages] of [
-        [CALL, "of-webhook", ["call started", "a tool failed", "Twilio REST did not answer in time", "call ended"]],
+        [CALL, "of-webhook", ["call started", "a tool failed", "not hung up by REST", "call ended"]],
         ["CA2", "of-upgrade", ["call started", "call failed"]]
       ] as const) {
         const about = logs.filter((line) => line.includes(`callSid=${callSid}`))
@@ -289,7 +289,13 @@ describe("Calls", () => {
           )
         for (const line of about) assert.include(line, ` requestId=${requestId}`)
       }
-      for (const line of logs) assert.match(line, / callSid=CA[12]( |$)/)
+      for (const line of logs) {
+        assert.match(line, / callSid=CA[12]( |$)/)
+        assert.lengthOf(line.match(/ message=("[a-zA-Z ,:']+"|noted)(?= )/g) ?? [], 1, "values are fields")
+        assert.lengthOf(line.match(/ message=/g) ?? [], 1, line)
+      }
+      assert.match(logs.join("\n"), /message="a tool failed".* tool=menu/s)
+      assert.match(logs.join("\n"), /reason=Timeout fault="Twilio REST did not answer in time"/)
       assert.notInclude(logs.join(), "http=")
     })
   )

@@ -4,6 +4,7 @@ import type { Event } from "@offhook/core"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { Calls, type Stream } from "../src/Calls.ts"
+import * as Metrics from "../src/Metrics.ts"
 import type * as Wire from "../src/net/Wire.ts"
 import * as Accounts from "../src/twilio/Accounts.ts"
 import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
@@ -93,6 +94,22 @@ describe("a carrier that does not read", () => {
         { _tag: "CarrierCongested", at: 0, stream: 0 },
         { _tag: "CarrierDrained", at: 2_000, stream: 0 }
       ])
+    })
+  )
+})
+
+describe("a stranger", () => {
+  it.scoped("has 10 s to say `start`, told and counted; a stream that has begun has no such limit", () =>
+    Effect.gen(function* () {
+      const metrics = Metrics.make()
+      const [stranger, stream] = yield* Effect.all([accepted(false), begun]).pipe(
+        Effect.provideService(Metrics.Metrics, metrics)
+      )
+      yield* TestClock.adjust("9999 millis")
+      assert.deepStrictEqual(stranger.closed, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual([stranger.closed, stream.closed], [[1008], []])
+      assert.include(yield* metrics.text, 'offhook_refusals_total{reason="stream_start_timeout"} 1\n')
     })
   )
 })

@@ -54,21 +54,26 @@ interface Seen {
   readonly text: string
 }
 
+/** Reasons that a test below shows. */
+const shown = new Set<Refusal.Reason>()
+
 /** One offence, beside a call that goes on; the offender's words must not come back. */
 const refuses = (
   name: string,
   reason: Refusal.Reason,
   offend: (stage: Stage) => Effect.Effect<Seen, unknown, Scope.Scope>,
-  options: Partial<Server.Options> = {}
-) =>
+  options: Partial<Server.Options> = {},
+  said: Partial<Seen> = {}
+) => {
+  shown.add(reason)
   it.scopedLive(`${reason}: ${name}`, () =>
     Effect.gen(function* () {
       const { model, server } = yield* stage(options)
       const live = yield* server.calls.live
       const { code, text } = yield* offend({ server, model })
       const { code: expected, level, sentence } = Refusal.reasons[reason]
-      assert.strictEqual(code, expected)
-      if (code !== 200) assert.strictEqual(text, sentence)
+      assert.strictEqual(code, said.code ?? expected)
+      if (code !== 200) assert.strictEqual(text, said.text ?? sentence)
       yield* Peers.until(() => server.logs.some((line) => line.includes("reason=")))
       const told = server.logs.filter((line) => line.includes("refused") || line.includes("reason="))
       assert.strictEqual(told.length, 1, told.join("\n"))
@@ -81,6 +86,7 @@ const refuses = (
       assert.notInclude(logs + text, "5551230001")
     })
   )
+}
 
 /** A webhook with its signature over `signed`, sent as `body`. */
 const post = (
@@ -144,6 +150,26 @@ describe("a webhook is refused", () => {
   refuses("a CallSid that is a path", "webhook_call_sid", (stage) =>
     seen(post(stage, FORM.replace("CA1", encodeURIComponent("CA/../x"))))
   )
+  refuses("two AccountSids", "webhook_account_sid", (stage) => seen(post(stage, `${FORM}&AccountSid=AC2`)))
+  refuses(
+    "an AccountSid that is a path",
+    "webhook_account_sid",
+    (stage) => seen(post(stage, FORM.replace(ACCOUNT, "AC%2F..%2Fx"))),
+    { accountSid: null }
+  )
+  refuses("another method", "webhook_method", ({ server }) => seen(Server.request(server.port, "PUT", PATH, FORM)))
+  refuses(
+    "from elsewhere, where the model is simulated",
+    "webhook_simulated",
+    (stage) => seen(post(stage, FORM, { token: null }, { host: "voice.example.com" })),
+    { tokens: [], simulated: true }
+  )
+  refuses(
+    "the host of no origin, where none is configured",
+    "webhook_host",
+    (stage) => seen(post(stage, FORM, { url: PATH }, { host: "a.example/x" })),
+    { publicUrl: null }
+  )
   refuses("no form", "webhook_content_type", (stage) =>
     seen(post(stage, FORM, {}, { "content-type": "application/json" }))
   )
@@ -194,6 +220,9 @@ describe("HTTP is refused", () => {
         }
       })
   refuses("what is not HTTP", "http_malformed", raw("\x16\x03\x01 hello\r\n\r\n"))
+  refuses("a request that names no host", "http_malformed", raw("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"))
+  refuses("an expectation", "http_expectation", raw("GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n"))
+  refuses("to be a proxy", "http_method", raw("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"))
   refuses(
     "a body that does not come to its end",
     "http_timeout",
@@ -314,6 +343,10 @@ describe("a call is not taken", () => {
     callers: Callers.make({ ...rates, deny: ["+1555*"] })
   })
   refuses("as many calls are live as may be", "call_limit", told(FORM), { maxCalls: 0 })
+  const judged = (reason: Refusal.Reason): Callers.Callers => ({ judge: () => Effect.succeed(reason) })
+  refuses("a caller who calls too often", "call_caller_rate", told(FORM), { callers: judged("call_caller_rate") })
+  refuses("more calls than may come in", "call_rate", told(FORM), { callers: judged("call_rate") })
+  refuses("the server drains", "call_closed", (stage) => Effect.zipRight(stage.server.calls.close, told(FORM)(stage)))
 
   it.scopedLive("what the caller hears: a tone, a busy line; a repeated webhook is judged once", () =>
     Effect.gen(function* () {
@@ -429,6 +462,33 @@ describe("an upgrade is refused, before the 101", () => {
     { tokens: [] }
   )
   refuses(
+    "by another method",
+    "upgrade_malformed",
+    ({ server }) =>
+      seen(
+        Server.request(server.port, "POST", CarrierSocket.PATH, "", { connection: "upgrade", upgrade: "websocket" })
+      ),
+    {},
+    { text: "a WebSocket upgrade is a GET" }
+  )
+  refuses(
+    "while nobody can say so",
+    "upgrade_undecided",
+    (stage) =>
+      Effect.zipRight(
+        stage.server.listener.upgrade({
+          matches: (path) => path === "/never",
+          admit: () => Effect.never,
+          accept: () => assert.fail("never admitted")
+        }),
+        upgrade(() => ({ path: "/never", headers: {} }))(stage)
+      ),
+    { limits: { admitTimeout: 50 } }
+  )
+  refuses("once calls are ended", "upgrade_closed", (stage) =>
+    Effect.zipRight(stage.server.calls.endAll("shutdown"), upgrade(() => upgradeOf(pathOf(minted())))(stage))
+  )
+  refuses(
     "no such path",
     "upgrade_path",
     upgrade(() => upgradeOf("/media-streams"))
@@ -482,11 +542,12 @@ describe("a stream that is gone before its start", () => {
 
 describe("a start is refused", () => {
   const start =
-    (token: string, parameter: string | null = token, callSid = "CA1") =>
+    (token: string, parameter: string | null = token, callSid = "CA1", meanwhile: Effect.Effect<void> = Effect.void) =>
     ({ server }: Stage) =>
       Effect.gen(function* () {
         const carrier = yield* Peers.carrier(server.port, callSid, upgradeOf(pathOf(token)))
         const reason = Effect.promise(() => once(carrier.ws, "close")).pipe(Effect.map(([, text]) => String(text)))
+        yield* meanwhile
         carrier.start(parameter === null ? {} : { token: parameter })
         const text = yield* reason
         return { code: yield* carrier.closed, text }
@@ -495,6 +556,83 @@ describe("a start is refused", () => {
   refuses("with the token of another call", "stream_token_other", (stage) => start(minted({ callSid: "CA2" }))(stage))
   refuses("with another token than its URL's", "stream_token_mismatch", (stage) => start(minted(), minted())(stage))
   refuses("with a token in its URL alone", "stream_token_mismatch", (stage) => start(minted(), null)(stage))
+
+  refuses("with a CallSid that is none", "stream_call_sid", (stage) => start(minted(), undefined, "XX1")(stage))
+  refuses("with a token that expired since its upgrade", "stream_token_expired", (stage) => {
+    const token = minted({}, accounts, 58_000)
+    return start(token, token, "CA1", Effect.sleep(2_000))(stage)
+  })
+  refuses("where calls are ended since its upgrade", "stream_closed", (stage) =>
+    start(minted(), undefined, "CA1", stage.server.calls.endAll("shutdown"))(stage)
+  )
+  refuses("where as many calls are live as may be", "stream_limit", (stage) => start(minted())(stage), { maxCalls: 0 })
+
+  /** Instead of a start. */
+  const says =
+    (what: (ws: WebSocket) => void) =>
+    ({ server }: Stage) =>
+      Effect.gen(function* () {
+        const { closed, ws } = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(minted())))
+        const reason = Effect.promise(() => once(ws, "close")).pipe(Effect.map(([, text]) => String(text)))
+        what(ws)
+        const text = yield* reason
+        return { code: yield* closed, text }
+      })
+  /** What ws itself refuses has no sentence. */
+  const byWs = (code: number): Seen => ({ code, text: "" })
+  refuses(
+    "a binary frame",
+    "stream_binary",
+    says((ws) => ws.send(Buffer.from("{}")))
+  )
+  refuses(
+    "media",
+    "stream_before_start",
+    says((ws) => ws.send(`{"event":"media"}`))
+  )
+  refuses(
+    "UTF-8 that is none",
+    "stream_protocol",
+    says((ws) => ws.send(Buffer.of(0xc3, 0x28), { binary: false })),
+    {},
+    byWs(1007)
+  )
+  refuses(
+    "a message that is too large",
+    "stream_message_size",
+    says((ws) => ws.send("x".repeat(65 * 1024))),
+    {},
+    byWs(1009)
+  )
+  refuses(
+    "a message in too many pieces",
+    "stream_message_size",
+    says((ws) => {
+      for (let piece = 0; piece < 100; piece++) ws.send("", { fin: false })
+    }),
+    {},
+    byWs(1008)
+  )
+  refuses(
+    "nothing, and a reset",
+    "stream_gone",
+    says((ws) => ws.terminate()),
+    {},
+    byWs(1006)
+  )
+
+  it.scopedLive("of a call that has its stream, with a token of its own", () =>
+    Effect.gen(function* () {
+      const { server } = yield* stage()
+      const first = minted()
+      const carrier = yield* Peers.carrier(server.port, "CA1", upgradeOf(pathOf(first)))
+      carrier.start({ token: first })
+      const seen = yield* start(minted())({ server, model: yield* Peers.model() })
+      assert.deepStrictEqual(seen, { code: 1008, text: Refusal.reasons.stream_repeated.sentence })
+      assert.deepStrictEqual(yield* server.refusals, { stream_repeated: 1 })
+      assert.strictEqual(yield* server.calls.live, 1)
+    })
+  )
 
   it.scopedLive("a token used twice, by then or at once; the stream that had it goes on", () =>
     Effect.gen(function* () {
@@ -643,4 +781,19 @@ describe("strangers", () => {
       yield* Peers.carrier(server.port, "CA1")
     })
   )
+})
+
+it("every reason is shown here, or elsewhere with its line and its count", () => {
+  const elsewhere: ReadonlyArray<Refusal.Reason> = [
+    // server's Api.live.test.ts
+    ...(["http_path", "api_unauthorized", "api_guesses", "api_forbidden"] as const),
+    // Above, in tests of their own.
+    ...(["http_connections", "upgrade_token_used", "upgrade_waiting"] as const),
+    ...(["stream_repeated", "stream_token_used", "stream_rate"] as const),
+    // Calls.test.ts: no socket comes so far where the upgrade is checked.
+    ...(["stream_not_admitted", "stream_token_forged", "stream_failed"] as const),
+    // CarrierSocket.test.ts
+    "stream_start_timeout"
+  ]
+  assert.sameMembers([...shown, ...elsewhere], Object.keys(Refusal.reasons))
 })

@@ -210,7 +210,7 @@ describe("a refused upgrade", () => {
     })
   )
 
-  it.scopedLive("is 500, and says no more, when admit fails, dies, throws or takes too long", () =>
+  it.scopedLive("is 500, and says no more, when admit fails, dies or throws; 503 when it takes too long", () =>
     Effect.gen(function* () {
       const internal = ["HTTP/1.1 500 Internal Server Error", "internal error"]
       const broken: ReadonlyArray<HttpListener.UpgradeRoute["admit"]> = [
@@ -218,10 +218,13 @@ describe("a refused upgrade", () => {
         () => Effect.die("secret"),
         () => {
           throw new Error("secret")
-        },
-        () => Effect.never
+        }
       ]
       for (const admit of broken) assert.deepStrictEqual(yield* refusal(admit), internal)
+      assert.deepStrictEqual(yield* refusal(() => Effect.never), [
+        "HTTP/1.1 503 Service Unavailable",
+        "not decided in time"
+      ])
 
       const listener = yield* listen()
       yield* listener.upgrade({

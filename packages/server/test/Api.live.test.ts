@@ -8,7 +8,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { HttpProblem, Refusal } from "@offhook/adapters"
-import { Api, Problem } from "@offhook/api"
+import { Api, openApi, Problem } from "@offhook/api"
 import { Agent } from "@offhook/core"
 import { Brain, Caller } from "@offhook/simulator"
 import * as Effect from "effect/Effect"
@@ -31,12 +31,14 @@ const HEADERS = {
   "x-frame-options": "DENY"
 }
 
-const clientOf = (baseUrl: string, token: string | null) =>
+/** `asked` gets what is asked, as in the document. */
+const clientOf = (baseUrl: string, token: string | null, asked = new Set<string>()) =>
   HttpApiClient.make(Api, {
     baseUrl,
-    transformClient: HttpClient.mapRequest((request) =>
-      token === null ? request : HttpClientRequest.bearerToken(request, token)
-    )
+    transformClient: HttpClient.mapRequest((request) => {
+      asked.add(`${request.method} ${request.url.replace(CALL, "{callSid}")}`)
+      return token === null ? request : HttpClientRequest.bearerToken(request, token)
+    })
   }).pipe(Effect.provide(FetchHttpClient.layer))
 
 const ask = (url: string, init: RequestInit = {}) =>
@@ -89,7 +91,8 @@ describe.concurrent("the API", () => {
   it.scopedLive("every endpoint answers a client that is made from the contract", () =>
     Effect.gen(function* () {
       const live = yield* make({ brain })
-      const client = yield* clientOf(live.url, OPERATOR)
+      const asked = new Set<string>()
+      const client = yield* clientOf(live.url, OPERATOR, asked)
       assert.deepStrictEqual(yield* client.health.live(), { status: "ok" })
       assert.deepStrictEqual(yield* client.health.ready(), { status: "ready" })
       assert.deepStrictEqual(yield* client.calls.list(), { calls: [] })
@@ -141,6 +144,10 @@ describe.concurrent("the API", () => {
       yield* live.calls.close
       assert.deepInclude(yield* Effect.flip(client.health.ready()), { status: 503, code: "not-ready" })
       assert.deepStrictEqual(yield* client.health.live(), { status: "ok" })
+      const declared = Object.entries(openApi.paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
+      )
+      assert.sameMembers([...asked], declared)
     })
   )
 

@@ -30,9 +30,15 @@ interface Panel {
   readonly targets?: ReadonlyArray<{ readonly expr: string }>
 }
 
+interface Variable {
+  readonly name: string
+  readonly type: string
+  readonly query: string | { readonly query: string }
+}
+
 interface Dashboard {
   readonly panels: ReadonlyArray<Panel>
-  readonly templating: { readonly list: ReadonlyArray<{ readonly query: string | { readonly query: string } }> }
+  readonly templating: { readonly list: ReadonlyArray<Variable> }
 }
 
 const rules = (
@@ -45,11 +51,17 @@ const dashboard = JSON.parse(read("deploy/grafana/offhook.json")) as Dashboard
 const panels = dashboard.panels.filter(({ type }) => type !== "row")
 
 /** Grafana's own words, as Grafana would write them. */
-const filled = (expr: string): string =>
-  expr.replaceAll("$__rate_interval", "5m").replaceAll("$job", ".*").replaceAll("$instance", ".*")
+const filled = (expr: string): string => expr.replaceAll("$__rate_interval", "5m").replace(/\$(job|instance)\b/g, ".*")
+
+/** What the choices of a variable are taken from: `label_values(selector, label)`. */
+const chosenFrom = ({ query }: Variable): string =>
+  filled(/^label_values\((.*), (?:job|instance)\)$/.exec(typeof query === "string" ? query : query.query)?.[1] ?? "")
+
+const variables = dashboard.templating.list.filter(({ type }) => type === "query")
 
 const queries: ReadonlyArray<readonly [where: string, query: string]> = [
   ...rules.map(({ alert, expr }) => [alert, expr] as const),
+  ...variables.map((variable) => [`the variable ${variable.name}`, chosenFrom(variable)] as const),
   ...panels.flatMap(({ targets = [], title }) => targets.map(({ expr }) => [title, filled(expr)] as const))
 ]
 
@@ -98,6 +110,7 @@ describe("queries", () => {
     const selectors = selectorsOf(query)
     assert.isNotNull(selectors, query)
     assert.isNotEmpty(selectors)
+    assert.notInclude(query, "$", "a variable that nobody has")
     for (const { name } of selectors) assert.match(name, /^(up$|offhook_|nodejs_|process_)/)
   })
 

@@ -47,7 +47,10 @@ export const refuse = (status: number, reason: string): Verdict => ({ _tag: "Ref
 export interface UpgradeRoute {
   /** Of the path alone, without the query. */
   readonly matches: (path: string) => boolean
-  /** An Effect may wait, at most `Limits.admitTimeout`; a failure, a defect or a throw is answered with 500 and logged. */
+  /**
+   * An Effect may wait, at most `Limits.admitTimeout`, which is answered with 503; a failure, a defect or a throw is
+   * answered with 500 and logged.
+   */
   readonly admit: (request: Http.IncomingMessage) => Verdict | Effect.Effect<Verdict, unknown>
   /** The socket is open. May close it again at once. */
   readonly accept: (wire: Wire.Wire, request: Http.IncomingMessage) => Wire.Handlers
@@ -158,9 +161,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
   let serving = unavailable
   server.on("request", (request, response) => {
     endAlways(request, response)
+    // RFC 9112 3.2, as Node.js would by itself.
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      return refuseRequest(request, response, "http_malformed")
+    }
     serving(request, response)
   })
+  server.on("checkExpectation", (request, response) => refuseRequest(request, response, "http_expectation"))
+  server.on("connect", (request, socket) => refuseUpgrade(socket as Net.Socket, identify(request), "http_method"))
   const run = yield* FiberSet.makeRuntime<never>()
+
+  const refuseRequest = (request: Http.IncomingMessage, response: Http.ServerResponse, reason: Refusal.Reason) => {
+    const { code, sentence } = Refusal.reasons[reason]
+    const requestId = identify(request)
+    problem(response, code, sentence, requestId)
+    tell(reason, { requestId })
+  }
 
   const refuseUpgrade = (socket: Net.Socket, requestId: string, reason: Refusal.Reason, fault?: string) => {
     const { code, sentence } = Refusal.reasons[reason]
@@ -203,10 +219,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     let verdict: ReturnType<UpgradeRoute["admit"]>
     try {
       const path = pathOf(request)
-      route = [...routes].find((route) => route.matches(path))
-      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       const fault = malformed(request)
       if (fault !== undefined) return refuseUpgrade(socket, requestId, "upgrade_malformed", fault)
+      route = [...routes].find((route) => route.matches(path))
+      if (route === undefined) return refuseUpgrade(socket, requestId, "upgrade_path")
       verdict = route.admit(request)
     } catch (cause) {
       return failed(Cause.die(cause))
@@ -214,11 +230,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (!Effect.isEffect(verdict)) return settle(verdict, route, request, socket, head)
 
     const chosen = route
-    const fiber = run(Effect.annotateLogs(Effect.timeout(verdict, limit.admitTimeout), { requestId }))
+    const decided = Effect.timeoutOption(verdict, limit.admitTimeout)
+    const fiber = run(Effect.annotateLogs(decided, { requestId }))
     const unwatch = watch(socket, () => fiber.unsafeInterruptAsFork(fiber.id()))
     fiber.addObserver((exit) => {
       unwatch()
-      if (Exit.isSuccess(exit)) return settle(exit.value, chosen, request, socket, head)
+      if (Exit.isSuccess(exit)) {
+        return Option.isSome(exit.value)
+          ? settle(exit.value.value, chosen, request, socket, head)
+          : refuseUpgrade(socket, requestId, "upgrade_undecided")
+      }
       if (!Cause.isInterruptedOnly(exit.cause)) return failed(exit.cause)
       refuseUpgrade(socket, requestId, "upgrade_undecided")
     })
@@ -268,6 +289,8 @@ const listening = (limit: Limits, sockets: Set<Net.Socket>, tell: Tell): Http.Se
     requestTimeout: limit.requestTimeout,
     keepAliveTimeout: limit.keepAliveTimeout,
     connectionsCheckingInterval: limit.timeoutCheck,
+    // Node.js' own answer is none of ours, and nobody would be told.
+    requireHostHeader: false,
     noDelay: true
   })
   server.maxConnections = limit.maxConnections
@@ -368,9 +391,7 @@ const bodyAtMost =
     const refuse = () => {
       const { code, sentence } = Refusal.reasons.http_body_size
       const requestId = identify(request)
-      const { body, headers } = HttpProblem.answer(code, sentence, requestId)
-      response.writeHead(code, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
-      response.write(body)
+      say(response, code, sentence, requestId)
       linger(limit, request, response)
       tell("http_body_size", { requestId })
     }
@@ -416,9 +437,15 @@ const linger = (limit: Limits, request: Http.IncomingMessage, response: Http.Ser
 }
 
 const problem = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
+  say(response, status, detail, requestId)
+  response.end()
+}
+
+/** The whole answer, which is not at its end yet. */
+const say = (response: Http.ServerResponse, status: number, detail: string, requestId: string): void => {
   const { body, headers } = HttpProblem.answer(status, detail, requestId)
-  response.writeHead(status, { ...headers, Connection: "close" })
-  response.end(body)
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
+  response.write(body)
 }
 
 /** Gives the request its id, for whoever looks at it. */

@@ -76,7 +76,10 @@ const open = Effect.fnUntraced(function* (options: Options, { driver, model, ses
   ).pipe(
     Effect.catchTag("ConnectFailed", (failed) =>
       Effect.andThen(
-        Effect.logWarning(`no connection to the model: ${failed.message}`),
+        Effect.annotateLogs(Effect.logWarning("no connection to the model"), {
+          reason: failed.reason,
+          fault: failed.message
+        }),
         Effect.sync(() => driver.dispatch(connectFailed(failed, driver.now(), session)))
       )
     ),

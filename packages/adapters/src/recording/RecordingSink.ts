@@ -221,7 +221,7 @@ const removeOld = Effect.fnUntraced(
       if (!name.endsWith(".jsonl")) continue
       const file = path.join(directory, name)
       yield* removeIfOld(fs, file, oldest).pipe(
-        Effect.catchAll((error) => Effect.logWarning("an old recording cannot be removed", error))
+        Effect.catchAllCause((cause) => Effect.logWarning("an old recording cannot be removed", cause))
       )
     }
   },

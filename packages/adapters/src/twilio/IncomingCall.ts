@@ -6,6 +6,7 @@
  * told in TwiML, since the caller would hear any status as an application error. A repeated webhook is judged once.
  */
 
+import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Twilio } from "@offhook/core"
@@ -92,10 +93,14 @@ export const answer = Effect.fnUntraced(function* (
   )
 })
 
-/** The webhook as a route's handler, for every method. */
+/** The webhook as a route's handler, for every method. A body that cannot be read is no matter of the webhook. */
 export const handler = (
   options: Options
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Calls | HttpServerRequest.HttpServerRequest> =>
+): Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  HttpServerError.RequestError,
+  Calls | HttpServerRequest.HttpServerRequest
+> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const { headers, method, url } = request
@@ -109,7 +114,6 @@ export const handler = (
       headers
     })
   }).pipe(
-    Effect.catchTag("RequestError", () => refused("webhook_body")),
     Effect.map(({ body, contentType, status }) =>
       HttpServerResponse.text(body, { status, contentType, headers: status === 405 ? { allow: "GET, POST" } : {} })
     )

@@ -39,9 +39,10 @@ export interface Options {
   readonly accountSid?: string | null
   readonly callers?: Callers.Callers
   readonly drainUrl?: string
+  readonly simulated?: boolean
   readonly maxCalls?: number
   readonly limits?: Partial<HttpListener.Limits>
-  readonly publicUrl?: string
+  readonly publicUrl?: string | null
   readonly rest?: Layer.Layer<TwilioRest>
   readonly observer?: Partial<Observer>
   readonly recordings?: string
@@ -83,6 +84,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     accounts,
     publicUrl,
     callers: options.callers ?? Callers.everybody,
+    simulated: options.simulated ?? false,
     ...(options.drainUrl === undefined ? {} : { drainUrl: options.drainUrl })
   })
   const media = Layer.mergeAll(

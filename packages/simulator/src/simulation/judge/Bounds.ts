@@ -37,7 +37,7 @@ export interface Bounds {
 }
 
 /** The echo of a clear is waited for. */
-export const echo = 400
+const echo = 400
 /** The model answers that long after it was told, at the earliest. */
 const beforeAnswer = 100
 /** A truncation is held until its response is done. */
