@@ -100,6 +100,8 @@ export interface Row {
   readonly heapPerCall: number
   readonly rssPerCall: number
   readonly heapGrowth: number
+  readonly leftOpen: number
+  readonly placed: number
   readonly faults: ReadonlyArray<string>
   readonly isDisturbed: boolean
 }
@@ -132,7 +134,9 @@ export const rows = (rounds: Rounds, references: ReadonlyArray<Name>): ReadonlyA
       loopDelay: of(({ loopDelay }) => loopDelay),
       heapPerCall: of(({ heapPerCall }) => heapPerCall),
       rssPerCall: of(({ rssPerCall }) => rssPerCall),
-      heapGrowth: of(({ heap }) => heap.after - heap.before),
+      heapGrowth: of(({ heapGrowth }) => heapGrowth),
+      leftOpen: of(({ leftOpen }) => leftOpen),
+      placed: of(({ placed }) => placed),
       faults: [...new Set(results.flatMap(({ faults }) => faults))],
       isDisturbed: results.some(({ disturbances }) => disturbances.length > 0)
     }

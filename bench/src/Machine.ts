@@ -1,7 +1,7 @@
 /** What Linux accounts: processor time of a process and of a core, and where a process may run. */
 
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { availableParallelism, cpus, totalmem } from "node:os"
 
 /** ms; the kernel counts in ticks of 10. */
@@ -14,6 +14,9 @@ export const cpuOf = (pid: number): { readonly user: number; readonly system: nu
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return { user: Number(fields[11]) * TICK, system: Number(fields[12]) * TICK }
 }
+
+/** Files and sockets that a process holds open. */
+export const openOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
 /** Time in which a core did anything at all, ms: what stands beside it of a process is others'. */
 export const busyOf = (core: number): number => {

@@ -102,12 +102,13 @@ export const profileTables = ({ calls, functions, parts, server }: Profile): str
 
 export const soakTable = ({ row }: { readonly row: Row }): string =>
   table(
-    ["server", "calls at once", "heap after the last call, more than before the first", "wrong"],
+    ["server", "calls, as many at once", "heap grew by", "files and sockets left open", "wrong"],
     [
       [
         servers[row.server].title,
-        String(row.calls),
+        `${row.placed}, ${row.calls}`,
         `${kilobytes(row.heapGrowth)} kB`,
+        String(row.leftOpen),
         row.faults.join("; ") || "nothing"
       ]
     ]

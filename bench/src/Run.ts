@@ -40,8 +40,10 @@ export interface Result extends Driver.Measured {
   /** Bytes a call more than before the first one, of collected memory and of the process: the code that calls load included. */
   readonly heapPerCall: number
   readonly rssPerCall: number
-  /** Bytes of collected memory before the first call and after the last one. */
-  readonly heap: { readonly before: number; readonly after: number }
+  /** Bytes of collected memory at the end of what was measured more than at its beginning, with as many calls live. */
+  readonly heapGrowth: number
+  /** Files and sockets more, after the last call, than before the first one. */
+  readonly leftOpen: number
   /** Of the clock that never goes back, us: when what is measured began and ended. */
   readonly window: { readonly from: number; readonly to: number }
 }
@@ -61,6 +63,7 @@ const run = async (plan: Plan): Promise<Result> => {
     const started = await Process.start(servers[plan.server], peers, { core, profile: plan.profile })
     server = started
     const idle = await started.probe()
+    const openBefore = Machine.openOf(started.pid)
     await driver.ramp({ port, accountSid, authToken })
     await setTimeout(plan.warmUp * 1000)
 
@@ -70,6 +73,7 @@ const run = async (plan: Plan): Promise<Result> => {
       cpu: Machine.cpuOf(started.pid),
       core: core === null ? 0 : Machine.busyOf(core)
     })
+    const begun = await started.probe()
     started.reset()
     driver.begin()
     const from = look()
@@ -78,7 +82,7 @@ const run = async (plan: Plan): Promise<Result> => {
     driver.end()
     const live = await started.probe()
     const measured = await driver.finish()
-    const after = await started.probe()
+    const leftOpen = await leftOpenBy(started.pid, openBefore)
 
     const wall = to.at - from.at
     const system = to.cpu.system - from.cpu.system
@@ -97,7 +101,8 @@ const run = async (plan: Plan): Promise<Result> => {
       loopDelay: live.loopDelay,
       heapPerCall: (live.heap - idle.heap) / calls,
       rssPerCall: (live.rss - idle.rss) / calls,
-      heap: { before: idle.heap, after: after.heap },
+      heapGrowth: live.heap - begun.heap,
+      leftOpen,
       window: { from: from.clock, to: to.clock },
       faults: [...measured.faults, ...lossesOf(measured)],
       disturbances
@@ -108,6 +113,19 @@ const run = async (plan: Plan): Promise<Result> => {
     rmSync(directory, { recursive: true, force: true })
   }
 }
+
+/** What is open more than before, once a server has had time to end what its calls leave behind. */
+const leftOpenBy = async (pid: number, before: number): Promise<number> => {
+  const deadline = performance.now() + LINGERING
+  for (;;) {
+    const left = Machine.openOf(pid) - before
+    if (left <= 0 || performance.now() > deadline) return left
+    await setTimeout(100)
+  }
+}
+
+/** ms: a recording is finished behind the call. */
+const LINGERING = 10_000
 
 /** Calls a second that begin: as fast as a server of one core can be asked to take them beside those that are live. */
 const RATE = 50

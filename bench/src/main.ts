@@ -159,10 +159,11 @@ const profile = async (): Promise<number> => {
   }
 }
 
+/** ms that a call of a soak lasts. */
 const CALL_MS = 30_000
 
 const soak = async (): Promise<number> => {
-  const { servers, settings } = asked({ ...SHORT, servers: ["offhook"], calls: "100", seconds: 600 })
+  const { servers, settings } = asked({ ...SHORT, servers: ["offhook"], calls: "100", seconds: 600, warmUp: 60 })
   const results = await Contest.interleaved(servers.slice(0, 1), 1, { ...settings, callMs: CALL_MS })
   const rows = Contest.rows(results, [])
   const [row] = rows

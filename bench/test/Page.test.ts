@@ -21,6 +21,8 @@ const row = (parse: number, bytes: number): Row => ({
   heapPerCall: 60_000,
   rssPerCall: 90_000,
   heapGrowth: 0,
+  leftOpen: 0,
+  placed: 50,
   faults: [],
   isDisturbed: false
 })

@@ -54,6 +54,8 @@ export interface Measured {
   readonly lateness: Histogram.Quantiles
   /** Part of the time that the driver was busy. */
   readonly busy: number
+  /** Calls that were placed, from the first to the last. */
+  readonly placed: number
   /** Seconds of calls. */
   readonly callSeconds: number
   /** What the server did wrong. */
@@ -109,6 +111,7 @@ export const make = async (options: Options): Promise<Driver> => {
   const slots: Array<Call | undefined> = Array.from({ length: options.calls })
   let bargeInsMissed = 0
   let placed = 0
+  let streams = 0
   let isFinishing = false
   let callMs = 0
   let begunAt = 0
@@ -187,6 +190,7 @@ export const make = async (options: Options): Promise<Driver> => {
         call.interruptedAt = null
       },
       onClose: () => {
+        streams--
         if (!call.isOver) fault("the server hung up")
         call.isOver = true
         wake()
@@ -197,10 +201,12 @@ export const make = async (options: Options): Promise<Driver> => {
       if (target === undefined) return
       const carrier = await Carrier.place(target, number, now, handlers)
       call.carrier = carrier
+      streams++
       if (options.callMs !== null) call.endsAt = now() + options.callMs
     } catch (error) {
       fault(`a call was not taken: ${error instanceof Error ? error.message : String(error)}`)
       call.isOver = true
+      call.endsAt = now()
     }
     wake()
   }
@@ -247,7 +253,7 @@ export const make = async (options: Options): Promise<Driver> => {
       const slot = frame++ % options.calls
       const call = slots[slot]
       if (isMeasuring()) lateness.add(at - due)
-      if (call?.carrier === undefined) continue
+      if (call === undefined) continue
       if (call.isOver) {
         if (options.callMs !== null && !isFinishing && call.endsAt < at - TURN_OVER) {
           call.endsAt = Infinity
@@ -255,6 +261,7 @@ export const make = async (options: Options): Promise<Driver> => {
         }
         continue
       }
+      if (call.carrier === undefined) continue
       if (at >= call.endsAt) {
         end(call)
         continue
@@ -325,8 +332,8 @@ export const make = async (options: Options): Promise<Driver> => {
       await until(() => !isOnItsWay(up) && !isOnItsWay(down), ON_ITS_WAY)
       const sums = { up: up.sums(), down: down.sums() }
       for (const call of slots) if (call !== undefined && !call.isOver) end(call)
-      if (!(await until(() => model.open() === 0, SETTLE))) {
-        fault(`${model.open()} sessions were still open ${SETTLE} ms after their calls`)
+      if (!(await until(() => model.open() === 0 && streams === 0, SETTLE))) {
+        fault(`${model.open()} sessions and ${streams} streams were still open ${SETTLE} ms after their calls`)
       }
       const late = lateness.quantiles()
       const disturbances: Array<string> = []
@@ -334,6 +341,7 @@ export const make = async (options: Options): Promise<Driver> => {
       if (busy > MAX_BUSY) disturbances.push(`the driver was busy ${Math.round(busy * 100)} % of the time`)
       return {
         disturbances,
+        placed,
         up: sums.up,
         down: sums.down,
         upDelay: delays.up,

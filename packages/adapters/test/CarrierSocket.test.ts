@@ -8,20 +8,10 @@ import * as Metrics from "../src/Metrics.ts"
 import type * as Wire from "../src/net/Wire.ts"
 import * as Accounts from "../src/twilio/Accounts.ts"
 import * as CarrierSocket from "../src/twilio/CarrierSocket.ts"
+import * as Peers from "./support/Peers.ts"
 
 const MARK = `{"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"0:1"}}`
-const START = JSON.stringify({
-  event: "start",
-  sequenceNumber: "1",
-  streamSid: "MZ1",
-  start: {
-    streamSid: "MZ1",
-    callSid: "CA1",
-    accountSid: "AC1",
-    mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-    customParameters: {}
-  }
-})
+const START = JSON.stringify(Peers.started({}))
 
 /** A stream, usually one that has begun, between a wire and a driver that write down what they were told. */
 const accepted = Effect.fnUntraced(function* (isStarted: boolean) {

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
 import { assert, it } from "vitest"
 import * as RecordingLine from "../../core/src/RecordingLine.ts"
+import * as Peers from "./support/Peers.ts"
 import * as Server from "./support/Server.ts"
 
 const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_122)
@@ -20,19 +21,7 @@ const AUDIO = Buffer.alloc(160, 0x10).toString("base64")
 
 const ofCarrier = [
   { event: "connected", protocol: "Call", version: "1.0.0" },
-  {
-    event: "start",
-    sequenceNumber: "1",
-    streamSid: "MZ1",
-    start: {
-      streamSid: "MZ1",
-      callSid: "CA1",
-      accountSid: "AC1",
-      tracks: ["inbound"],
-      mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-      customParameters: { token: "t" }
-    }
-  },
+  Peers.started({ customParameters: { token: "t" } }),
   {
     event: "media",
     sequenceNumber: "2",

@@ -5,6 +5,7 @@
 
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
+import type * as Context from "effect/Context"
 import { Calls } from "./Calls.ts"
 import { Health } from "./Health.ts"
 import { CONTENT_TYPE, Problem } from "./Problem.ts"
@@ -14,8 +15,8 @@ import { Server } from "./Server.ts"
  * Effect gives each endpoint a 400 of its own for requests that do not decode. Here every request decodes, and whatever
  * else may go wrong is a problem.
  */
-const problems = (spec: Record<string, unknown>): Record<string, unknown> => {
-  const { components, paths, ...rest } = spec as unknown as OpenApi.OpenAPISpec
+const problems: Context.Tag.Service<OpenApi.Transform> = (spec) => {
+  const { components, paths, ...rest } = spec as OpenApi.OpenAPISpec
   const { HttpApiDecodeError: _error, Issue: _issue, PropertyKey: _key, ...schemas } = components.schemas
   const answers = {
     description: "Any other problem",

@@ -6,12 +6,12 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { Operator, Reader } from "./Authorization.ts"
-import { count } from "./Count.ts"
+import { count, text } from "./Described.ts"
 import { CallNotFound } from "./Problem.ts"
 
 export const Call = Schema.Struct({
-  callSid: Schema.String.annotations({ description: "Twilio's CallSid" }),
-  startedAt: Schema.String.annotations({ description: "When the call began (ISO 8601, UTC)" }),
+  callSid: text("Twilio's CallSid"),
+  startedAt: text("When the call began (ISO 8601, UTC)"),
   durationMs: count("ms since then"),
   from: Schema.NullOr(Schema.String).annotations({
     description: "The caller's number, masked; null where the webhook came to another process"
@@ -50,7 +50,7 @@ const Ending = Call.annotations(
   HttpApiSchema.annotations({ identifier: "Call", description: "The call, as it is now", status: 202 })
 )
 
-const path = Schema.Struct({ callSid: Schema.String.annotations({ description: "Twilio's CallSid" }) })
+const path = Schema.Struct({ callSid: text("Twilio's CallSid") })
 
 export const Calls = HttpApiGroup.make("calls")
   .add(
@@ -61,7 +61,6 @@ export const Calls = HttpApiGroup.make("calls")
           description: "The calls that are live, the oldest first"
         })
       )
-      .middleware(Reader)
       .annotate(OpenApi.Summary, "Live calls, the oldest first")
   )
   .add(
@@ -69,9 +68,9 @@ export const Calls = HttpApiGroup.make("calls")
       .setPath(path)
       .addSuccess(Call)
       .addError(CallNotFound)
-      .middleware(Reader)
       .annotate(OpenApi.Summary, "One live call")
   )
+  .middlewareEndpoints(Reader)
   .add(
     HttpApiEndpoint.post("hangUp", "/api/v1/calls/:callSid/hang-up")
       .setPath(path)

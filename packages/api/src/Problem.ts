@@ -7,6 +7,7 @@
 
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Schema from "effect/Schema"
+import { text } from "./Described.ts"
 
 export const CONTENT_TYPE = "application/problem+json"
 
@@ -18,16 +19,16 @@ const constant = <const A extends number | string>(value: A) =>
 
 const common = {
   type: constant("about:blank"),
-  detail: Schema.String.annotations({ description: "What is wrong and what to do, for a person" }),
-  requestId: Schema.String.annotations({ description: "That of X-Request-Id and of the server's log lines" })
+  detail: text("What is wrong and what to do, for a person"),
+  requestId: text("That of X-Request-Id and of the server's log lines")
 }
 
 /** Any problem. */
 export const Problem = Schema.Struct({
   ...common,
-  title: Schema.String.annotations({ description: "The status, in words" }),
+  title: text("The status, in words"),
   status: Schema.Int.annotations({ description: "The status of the answer" }),
-  code: Schema.String.annotations({ description: "What is wrong, for a program" })
+  code: text("What is wrong, for a program")
 }).annotations({ identifier: "Problem", description: "Problem details (RFC 9457)" })
 
 export interface Problem extends Schema.Schema.Type<typeof Problem> {}

@@ -6,12 +6,12 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { Reader } from "./Authorization.ts"
-import { count } from "./Count.ts"
+import { count, text } from "./Described.ts"
 
 export const Information = Schema.Struct({
-  version: Schema.String.annotations({ description: "Offhook's" }),
-  node: Schema.String.annotations({ description: "Node.js'" }),
-  startedAt: Schema.String.annotations({ description: "When the server began (ISO 8601, UTC)" }),
+  version: text("Offhook's"),
+  node: text("Node.js'"),
+  startedAt: text("When the server began (ISO 8601, UTC)"),
   uptimeSeconds: count("Seconds since then"),
   accepting: Schema.Boolean.annotations({ description: "Whether calls are taken: false while the server shuts down" }),
   calls: count("Live calls"),
@@ -19,14 +19,14 @@ export const Information = Schema.Struct({
   signatures: Schema.Literal("checked", "not checked").annotations({
     description: "Of Twilio's webhooks and upgrades"
   }),
-  model: Schema.String.annotations({ description: "The model that answers" }),
+  model: text("The model that answers"),
   limits: Schema.Record({ key: Schema.String, value: Schema.Number }).annotations({
     description: "The limits in force, by name (docs/OPERATIONS.md)"
   })
 }).annotations({ identifier: "Server", description: "What this server is" })
 
 export const Setting = Schema.Struct({
-  name: Schema.String.annotations({ description: "The environment variable" }),
+  name: text("The environment variable"),
   value: Schema.NullOr(Schema.String).annotations({
     description: "As it was given, or its default; null: not set; `(set)` in place of a secret"
   }),
@@ -37,7 +37,6 @@ export const Server = HttpApiGroup.make("server")
   .add(
     HttpApiEndpoint.get("information", "/api/v1/server")
       .addSuccess(Information)
-      .middleware(Reader)
       .annotate(OpenApi.Summary, "Version, uptime, live calls, limits")
   )
   .add(
@@ -48,7 +47,6 @@ export const Server = HttpApiGroup.make("server")
           description: "Every variable that is read"
         })
       )
-      .middleware(Reader)
       .annotate(OpenApi.Summary, "The configuration in force, without secrets")
   )
   .add(
@@ -58,7 +56,7 @@ export const Server = HttpApiGroup.make("server")
           description: "Prometheus' text format"
         })
       )
-      .middleware(Reader)
       .annotate(OpenApi.Summary, "Metrics, as Prometheus reads them")
   )
+  .middlewareEndpoints(Reader)
   .annotate(OpenApi.Description, "This process")

@@ -110,6 +110,29 @@ export const mute = Effect.acquireRelease(
 
 export const SPEECH = Buffer.alloc(160, 0x10).toString("base64")
 
+/** The message that begins a stream. */
+export const started = ({
+  callSid = "CA1",
+  customParameters = {},
+  streamSid = "MZ1"
+}: {
+  readonly callSid?: string
+  readonly customParameters?: Json
+  readonly streamSid?: string
+}): Json => ({
+  event: "start",
+  sequenceNumber: "1",
+  streamSid,
+  start: {
+    streamSid,
+    callSid,
+    accountSid: "AC0123456789abcdef0123456789abcdef",
+    tracks: ["inbound"],
+    mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
+    customParameters
+  }
+})
+
 export interface CarrierPeer {
   readonly ws: WebSocket
   readonly received: ReadonlyArray<Json>
@@ -157,20 +180,7 @@ export const carrier = (
         streamSid,
         send,
         connected: () => send({ event: "connected", protocol: "Call", version: "1.0.0" }),
-        start: (customParameters = {}) =>
-          send({
-            event: "start",
-            sequenceNumber: "1",
-            streamSid,
-            start: {
-              streamSid,
-              callSid,
-              accountSid: "AC0123456789abcdef0123456789abcdef",
-              tracks: ["inbound"],
-              mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-              customParameters
-            }
-          }),
+        start: (customParameters = {}) => send(started({ streamSid, callSid, customParameters })),
         media: (chunk, payload = SPEECH) =>
           send(
             `{"event":"media","sequenceNumber":"${chunk + 1}","streamSid":"${streamSid}","media":` +

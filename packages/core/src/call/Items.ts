@@ -57,6 +57,14 @@ export const dropped = (call: Draft, session: number, item: string, contentIndex
   )
 }
 
+/** There is something for the ear in this response. A model may answer in text alone: nobody hears that. */
+export const isAudible = (call: Draft, response: string): boolean =>
+  call.items.some((open) => {
+    if (open.response !== response) return false
+    const figures = Ledger.progress(call.ledger, now(call), open.session, open.item, open.contentIndex)
+    return open.dropped || (figures ?? nothing).receivedBytes > 0
+  })
+
 /** Nothing more of this response will be generated. Where it was cancelled, an item without audio was never heard. */
 export const responseDone = (call: Draft, response: string, isCancelled: boolean): void => {
   endItems(call, response, isCancelled)

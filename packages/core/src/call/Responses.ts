@@ -85,7 +85,7 @@ export const done = (call: Draft, event: ModelResponseDone): void => {
   const isUncreated = pending !== null && pending.request === event.request
   const cutShort = slot._tag === "Cancelling" && slot.response === event.response
   const wanted = isActive ? slot.wanted : isUncreated ? pending.wanted : null
-  const spoke = call.items.some((open) => open.response === event.response)
+  const spoke = Items.isAudible(call, event.response)
   const isSilent = !spoke && call.tools.every(({ response }) => response !== event.response)
   if (isUncreated) answered(call)
   over(call, event.response, event.status === "cancelled")

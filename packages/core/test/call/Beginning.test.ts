@@ -42,6 +42,19 @@ describe("A call begins", () => {
     assert.deepStrictEqual(saysNothing("r2"), [])
   })
 
+  it("asking once more for a greeting in text alone, which nobody hears", () => {
+    const scene = Scene.make({ greeting })
+    Scene.carrier(scene)
+    Scene.model(scene)
+    const answersInText = (request: string) => {
+      Scene.created(scene, `resp_${request}`, request)
+      Scene.writes(scene, `resp_${request}`, `item_${request}`, "Hello.")
+      return Scene.only(Scene.done(scene, `resp_${request}`), "CreateResponse").map(({ request }) => request)
+    }
+    assert.deepStrictEqual(answersInText("r1"), ["r2"])
+    assert.deepStrictEqual(answersInText("r2"), [])
+  })
+
   it("not asking again for one that calls a tool instead: that has an answer", () => {
     const scene = Scene.make({ greeting })
     Scene.carrier(scene)

@@ -257,6 +257,15 @@ describe("end_call", () => {
     assert.deepStrictEqual(requests(scene), ["r1"])
   })
 
+  it("asks for a goodbye where there was one in text alone, which nobody hears", () => {
+    const scene = Scene.live()
+    Scene.created(scene, "resp_1")
+    Scene.writes(scene, "resp_1", "item_1", "Goodbye.")
+    calls(scene, "c1", "end_call")
+    assert.notInclude(Scene.tags(Scene.done(scene, "resp_1")), "HangUp")
+    assert.deepStrictEqual(requests(scene), ["r1"])
+  })
+
   it("is called off by keys, which are answered", () => {
     const scene = Scene.live()
     Scene.created(scene, "resp_1")

@@ -121,9 +121,13 @@ export const live = (agent: Partial<Agent.Agent> = {}): Scene => {
 export const created = (scene: Scene, response: string, request: string | null = null): ReadonlyArray<Command> =>
   scene.on({ _tag: "ModelResponseCreated", session: 0, response, request, inConversation: true })
 
+/** Text of an item, which nobody hears, or the transcript of its audio. */
+export const writes = (scene: Scene, response: string, item: string, text: string, contentIndex = 0) =>
+  scene.on({ _tag: "ModelText", session: 0, response, item, contentIndex, text })
+
 /** Audio of an item, `ms` long, with its transcript. */
 export const says = (scene: Scene, response: string, item: string, ms: number, text = "", contentIndex = 0) => {
-  if (text !== "") scene.on({ _tag: "ModelText", session: 0, response, item, contentIndex, text })
+  if (text !== "") writes(scene, response, item, text, contentIndex)
   return scene.on({
     _tag: "ModelAudio",
     session: 0,

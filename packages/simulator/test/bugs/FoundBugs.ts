@@ -476,5 +476,18 @@ export const list: ReadonlyArray<KnownBug> = [
       }
     ],
     by: ["old speech cuts nothing"]
+  },
+  {
+    id: "text-for-speech",
+    sentence: "A greeting or a goodbye in text alone, which nobody hears, passes for one that was said.",
+    seen: "seed s3p, --network poor, call 2819",
+    patches: [
+      {
+        file: "call/Items.ts",
+        find: "(figures ?? nothing).receivedBytes > 0",
+        replace: "(figures ?? nothing).receivedBytes >= 0"
+      }
+    ],
+    by: ["no dead air", "goodbye is heard"]
   }
 ]

@@ -57,6 +57,11 @@ export const make = (on: Case, books: Books): Rule => {
   const foreign = new Set<string>()
   const endCalls = new Set<string>()
   let goodbyeAt = Number.POSITIVE_INFINITY
+  /** The response that called for the end had nothing for the ear, and none that has was asked for since. */
+  let isUnsaid = false
+  /** The latest response that has something for the ear. */
+  let audible = ""
+  let doneResponse = ""
   let requestedEnd = false
   /** When the speech under way was begun, where the model learned of it from the backlog. */
   let spokenAt: number | null = null
@@ -94,6 +99,7 @@ export const make = (on: Case, books: Books): Rule => {
   const hungUp = (at: number): void => {
     if (requestedEnd || goodbyeAt === Number.POSITIVE_INFINITY) return
     books.read()
+    if (isUnsaid && peers.isReady(peers.sessions.length - 1)) found("goodbye is heard", at, "it hangs up without one")
     if (speaking && isImmediate) found("goodbye is heard", at, "it hangs up while the caller speaks")
     for (const one of books.open) {
       const enough = one.sentAt + one.sent / 8 + marginMs
@@ -176,6 +182,7 @@ export const make = (on: Case, books: Books): Rule => {
           if (event.input !== null && event.input.type !== "audio/pcmu") wrong.add(event.session)
           return
         case "ModelAudio":
+          audible = event.response
           if (wrong.has(event.session)) foreign.add(event.item)
           return
         case "ModelToolCalled":
@@ -187,6 +194,7 @@ export const make = (on: Case, books: Books): Rule => {
           if (greeting === "due") greeting = "over"
           return
         case "ModelResponseDone":
+          doneResponse = event.response
           return done(event, at)
         case "ModelErred":
           // What is wrong with our configuration, no patience mends.
@@ -233,6 +241,7 @@ export const make = (on: Case, books: Books): Rule => {
           return
         case "CreateResponse":
           requests++
+          isUnsaid = false
           if (requests === requestsInARow + 1) found("retries are few", at, `${requests} requests in a row`)
           if (failed === failuresInARow) found("retries are few", at, `asked for after ${failed} responses that failed`)
           if (greeting === "over" && !wantsMore && command.request === "r1" && command.instructions === null) {
@@ -243,7 +252,10 @@ export const make = (on: Case, books: Books): Rule => {
           wantsMore = true
           busyAt = at
           failed = 0
-          if (endCalls.delete(command.call) && !command.output.includes('"error"')) goodbyeAt = at
+          if (endCalls.delete(command.call) && !command.output.includes('"error"')) {
+            isUnsaid = audible !== doneResponse
+            goodbyeAt = at
+          }
           return
         case "Note":
           // It is given up for another reason.
