@@ -53,6 +53,12 @@ const MAX_FOREIGN = 0.1
 
 const run = async (plan: Plan): Promise<Result> => {
   const directory = mkdtempSync(join(tmpdir(), "offhook-bench-"))
+  const abandon = (): void => {
+    rmSync(directory, { recursive: true, force: true })
+    process.exit(1)
+  }
+  // The server ends with this process (Probe).
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, abandon)
   const { callMs, calls, setUp } = plan
   const driver = await Driver.make({ calls, setUp, callMs, rate: RATE, turns: Driver.turns })
   let server: Process.Server | undefined

@@ -220,6 +220,7 @@ const main = async (): Promise<number> => {
   const name = positionals[0] ?? (values.check ? "check" : "short")
   const mode = modes[name]
   if (mode === undefined || positionals.length > 1) throw new Usage(`no benchmark is named "${positionals.join(" ")}"`)
+  if (values.noisy && values.write) throw new Usage("what --noisy gives is no result, and not kept")
   if (process.platform !== "linux") {
     console.error("Processor time is read as Linux accounts it: run this in a container.")
     return STATUS.unavailable

@@ -7,16 +7,9 @@ import { Buffer } from "node:buffer"
 import type { Server } from "node:http"
 import { WebSocket, WebSocketServer } from "ws"
 import { type Relay, STREAM, serve, sessionUpdate } from "./Webhook.ts"
+import * as Wire from "./Wire.ts"
 
 const AS_TEXT = { binary: false }
-const QUOTE = 0x22
-const PAYLOAD = Buffer.from('"payload":"')
-const DELTA = Buffer.from('"delta":"')
-const MEDIA = Buffer.from('{"event":"media"')
-const AUDIO = Buffer.from('{"type":"response.output_audio.delta"')
-const APPEND = Buffer.from('{"type":"input_audio_buffer.append","audio":"')
-const APPEND_END = Buffer.from('"}')
-const MEDIA_END = Buffer.from('"}}')
 
 export const listen = ({ modelUrl, port }: Relay): Server => {
   const server = serve(port)
@@ -24,13 +17,13 @@ export const listen = ({ modelUrl, port }: Relay): Server => {
   carriers.on("connection", (carrier) => {
     const model = new WebSocket(modelUrl, { perMessageDeflate: false, headers: { Authorization: "Bearer none" } })
     let streamSid = ""
-    let media = Buffer.alloc(0)
+    let media: Buffer = Buffer.alloc(0)
     let marks = 0
 
     model.on("open", () => model.send(sessionUpdate))
     model.on("message", (bytes: Buffer) => {
-      if (startsWith(bytes, AUDIO)) {
-        carrier.send(around(media, bytes, DELTA, MEDIA_END), AS_TEXT)
+      if (startsWith(bytes, Wire.modelAudio)) {
+        carrier.send(around(media, bytes, Wire.modelDelta, Wire.mediaEnd), AS_TEXT)
         carrier.send(`{"event":"mark","streamSid":"${streamSid}","mark":{"name":"${marks++}"}}`)
         return
       }
@@ -38,14 +31,15 @@ export const listen = ({ modelUrl, port }: Relay): Server => {
       if (type === "input_audio_buffer.speech_started") carrier.send(`{"event":"clear","streamSid":"${streamSid}"}`)
     })
     carrier.on("message", (bytes: Buffer) => {
-      if (startsWith(bytes, MEDIA)) {
-        if (model.readyState === WebSocket.OPEN) model.send(around(APPEND, bytes, PAYLOAD, APPEND_END), AS_TEXT)
+      if (startsWith(bytes, Wire.carrierMedia)) {
+        if (model.readyState === WebSocket.OPEN)
+          model.send(around(Wire.append, bytes, Wire.carrierPayload, Wire.appendEnd), AS_TEXT)
         return
       }
       const message = JSON.parse(bytes.toString())
       if (message.event !== "start") return
       streamSid = message.streamSid
-      media = Buffer.from(`{"event":"media","streamSid":"${streamSid}","media":{"payload":"`)
+      media = Wire.mediaOf(streamSid)
     })
     carrier.on("close", () => model.close())
     model.on("close", () => carrier.close())
@@ -60,7 +54,7 @@ const startsWith = (bytes: Buffer, start: Buffer): boolean =>
 /** What follows `name` up to the next quote, between the two. */
 const around = (before: Buffer, bytes: Buffer, name: Buffer, after: Buffer): Buffer => {
   const start = bytes.indexOf(name) + name.length
-  const end = bytes.indexOf(QUOTE, start)
+  const end = bytes.indexOf(Wire.QUOTE, start)
   const message = Buffer.allocUnsafe(before.length + end - start + after.length)
   before.copy(message, 0)
   bytes.copy(message, before.length, start, end)

@@ -9,16 +9,9 @@ import * as Net from "node:net"
 import * as Framing from "../peers/Framing.ts"
 import * as Http from "../peers/Http.ts"
 import { type Relay, sessionUpdate, twiml } from "./Webhook.ts"
+import * as Wire from "./Wire.ts"
 
 const KEY = 0
-const QUOTE = 0x22
-const PAYLOAD = Buffer.from('"payload":"')
-const DELTA = Buffer.from('"delta":"')
-const MEDIA = Buffer.from('{"event":"media"')
-const AUDIO = Buffer.from('{"type":"response.output_audio.delta"')
-const APPEND = Buffer.from('{"type":"input_audio_buffer.append","audio":"')
-const APPEND_END = Buffer.from('"}')
-const MEDIA_END = Buffer.from('"}}')
 
 export const listen = (relay: Relay): Net.Server =>
   Net.createServer({ noDelay: true }, (socket) => {
@@ -37,13 +30,13 @@ export const listen = (relay: Relay): Net.Server =>
 const bridge = (carrier: Net.Socket, url: URL): ((chunk: Buffer) => void) => {
   let model: Net.Socket | undefined
   let streamSid = ""
-  let media = Buffer.alloc(0)
+  let media: Buffer = Buffer.alloc(0)
   let marks = 0
 
   const onModel: Framing.OnFrame = (opcode, bytes, start, end) => {
     if (opcode !== Framing.TEXT) return
-    if (startsWith(bytes, AUDIO, start, end)) {
-      carrier.write(around(media, bytes, start, DELTA, MEDIA_END, null))
+    if (startsWith(bytes, Wire.modelAudio, start, end)) {
+      carrier.write(around(media, bytes, start, Wire.modelDelta, Wire.mediaEnd, null))
       carrier.write(Framing.text(`{"event":"mark","streamSid":"${streamSid}","mark":{"name":"${marks++}"}}`, null))
       return
     }
@@ -55,14 +48,14 @@ const bridge = (carrier: Net.Socket, url: URL): ((chunk: Buffer) => void) => {
   const onCarrier: Framing.OnFrame = (opcode, bytes, start, end) => {
     if (opcode === Framing.CLOSE) carrier.end(Framing.frame(Framing.CLOSE, Framing.NORMAL_CLOSURE, null))
     if (opcode !== Framing.TEXT) return
-    if (startsWith(bytes, MEDIA, start, end)) {
-      model?.write(around(APPEND, bytes, start, PAYLOAD, APPEND_END, KEY))
+    if (startsWith(bytes, Wire.carrierMedia, start, end)) {
+      model?.write(around(Wire.append, bytes, start, Wire.carrierPayload, Wire.appendEnd, KEY))
       return
     }
     const message = JSON.parse(bytes.toString("utf8", start, end))
     if (message.event !== "start") return
     streamSid = message.streamSid
-    media = Buffer.from(`{"event":"media","streamSid":"${streamSid}","media":{"payload":"`)
+    media = Wire.mediaOf(streamSid)
   }
 
   Http.upgrade(
@@ -91,7 +84,7 @@ const around = (
   key: number | null
 ): Buffer => {
   const start = bytes.indexOf(name, from) + name.length
-  const end = bytes.indexOf(QUOTE, start)
+  const end = bytes.indexOf(Wire.QUOTE, start)
   const length = before.length + end - start + after.length
   const frame = Buffer.allocUnsafe(Framing.headerBytes(length, key !== null) + length)
   const at = Framing.writeHeader(frame, length, Framing.TEXT, key)

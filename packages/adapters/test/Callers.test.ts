@@ -12,11 +12,18 @@ const judged = (callers: Callers.Callers, ...calls: ReadonlyArray<string>) =>
 describe("lists", () => {
   it("name numbers, beginnings and words", () => {
     const list = [ANN, "+49*", "anonymous", "sip:ann@*"]
-    for (const from of [ANN, "+4915112345678", "anonymous", "sip:ann@example.com"]) {
+    for (const from of [ANN, "+4915112345678", "sip:ann@example.com"]) {
       assert.isTrue(Callers.isOn(list, from), from)
     }
-    for (const from of [BEN, `${ANN}0`, "+4", "", "anonymous2", "sip:bob@example.com"]) {
+    for (const from of [BEN, `${ANN}0`, "+4", "sip:bob@example.com", "client:anonymous"]) {
       assert.isFalse(Callers.isOn(list, from), from)
+    }
+  })
+
+  it("`anonymous` is whoever withholds the number, however Twilio says so", () => {
+    for (const from of ["anonymous", "Restricted", "unknown", "+266696687", "+86282452253", ""]) {
+      assert.isTrue(Callers.isOn(["anonymous"], from), from)
+      assert.isFalse(Callers.isOn([ANN], from), from)
     }
   })
 
@@ -51,6 +58,20 @@ describe("rates", () => {
     const refused = ["call_caller_rate", "call_caller_rate", "call_denied"]
     assert.deepStrictEqual(await judged(callers, ANN, ANN, ANN, "+491"), [null, ...refused])
     assert.deepStrictEqual(await judged(callers, BEN, "+15551230003"), [null, "call_rate"])
+  })
+
+  it("hold for calls that come at once: one caller takes nothing of the others", async () => {
+    const callers = Callers.make({ ...UNLIMITED, callerPerMinute: 1, perMinute: 2 })
+    const atOnce = await Promise.all([ANN, ANN, ANN, ANN].map((from) => Effect.runPromise(callers.judge(from))))
+    assert.deepStrictEqual(atOnce, [null, "call_caller_rate", "call_caller_rate", "call_caller_rate"])
+    assert.deepStrictEqual(await judged(callers, BEN), [null])
+  })
+
+  it("overall: who is refused for it is not remembered", async () => {
+    const callers = Callers.make({ ...UNLIMITED, callerPerHour: 1, perMinute: 1 })
+    assert.deepStrictEqual(await judged(callers, ANN, BEN, BEN), [null, "call_rate", "call_rate"])
+    vi.setSystemTime(Date.now() + 60_000)
+    assert.deepStrictEqual(await judged(callers, BEN), [null])
   })
 
   it("of those who withhold their number are the overall one alone", async () => {

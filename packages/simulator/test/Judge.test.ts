@@ -439,6 +439,11 @@ describe("responses and function calls", () => {
   it("turn answered, no dead air", () =>
     finds("turn answered", deaf, { of: waiting(), besides: ["no dead air", "settled once", "sums add up"] }))
 
+  it("turn answered: not one that a model imagines before it hears anybody", () => {
+    const model: Plan.Plan["faults"]["model"] = [{ _tag: "SpeechImagined", ms: 280 }, { _tag: "UpdateIgnored" }]
+    assert.deepStrictEqual(broken({}, plan({ faults: { ...plan().faults, model } })), [])
+  })
+
   it("no dead air", () => finds("no dead air", { agent: { greeting: null } }, { of: silent() }))
 
   it("greets once", () => finds("greets once", { commands: only("AddText", twice) }, { besides: ["no refusal"] }))
@@ -573,6 +578,23 @@ describe("the end", () => {
       "goodbye is heard",
       { commands: only("AnswerTool", (command) => [command, { _tag: "HangUp" }]) },
       { of: goodbye, besides: ["open peers only"] }
+    )
+  })
+
+  it("goodbye is heard: where the agent ends the call without a word, it is asked for one", () => {
+    const of: Plan.Plan = {
+      ...goodbye,
+      responses: [
+        [say("agent-greeting", 1_500)],
+        [{ _tag: "Call", name: "end_call", arguments: "{}" }],
+        [say("agent-goodbye", 2_500)]
+      ]
+    }
+    assert.deepStrictEqual(broken({}, of), [])
+    finds(
+      "goodbye is heard",
+      { commands: only("AnswerTool", (command) => [command, { _tag: "HangUp" }]) },
+      { of, besides: ["open peers only"] }
     )
   })
 

@@ -12,6 +12,7 @@
 
 import * as Effect from "effect/Effect"
 import { RateLimiterMemory } from "rate-limiter-flexible"
+import * as RateWindow from "./RateWindow.ts"
 
 export interface Limits {
   /** Wrong tokens in a minute. */
@@ -37,9 +38,12 @@ export const make = ({ overall, perAddress }: Limits): Guesses => {
   return {
     mayBeTold: (address, isRight) =>
       Effect.promise(async () => {
-        if (!isRight) return (await take(ofOne, address)) && ((await take(ofAll, ALL)) || (await isKnown(address)))
-        if (await isUsedUp(ofOne, address)) return false
-        if ((await isUsedUp(ofAll, ALL)) && !(await isKnown(address))) return false
+        if (!isRight)
+          return (
+            (await RateWindow.take(ofOne, address)) && ((await RateWindow.take(ofAll, ALL)) || (await isKnown(address)))
+          )
+        if (await RateWindow.isUsedUp(ofOne, address)) return false
+        if ((await RateWindow.isUsedUp(ofAll, ALL)) && !(await isKnown(address))) return false
         await known.set(address, 1, 3600)
         return true
       })
@@ -47,15 +51,3 @@ export const make = ({ overall, perAddress }: Limits): Guesses => {
 }
 
 const ALL = "all"
-
-const isUsedUp = async (limiter: RateLimiterMemory, key: string): Promise<boolean> => {
-  const state = await limiter.get(key)
-  return state !== null && state.msBeforeNext > 0 && state.consumedPoints >= limiter.points
-}
-
-/** Counts at once, before anything is waited for: guesses in a burst are as many as guesses one by one. */
-const take = (limiter: RateLimiterMemory, key: string): Promise<boolean> =>
-  limiter.consume(key).then(
-    () => true,
-    () => false
-  )

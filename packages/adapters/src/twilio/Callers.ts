@@ -13,10 +13,14 @@
 import { createHmac, randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { RateLimiterMemory } from "rate-limiter-flexible"
+import * as RateWindow from "../net/RateWindow.ts"
 import type * as Refusal from "../Refusal.ts"
 
 export interface Options {
-  /** E.164 numbers, SIP addresses, words such as `anonymous`, or beginnings of them with `*`: `+49*`. Empty: everybody. */
+  /**
+   * E.164 numbers, SIP addresses, or beginnings of them with `*`: `+49*`. `anonymous` is whoever withholds the number,
+   * however Twilio says so. Empty: everybody.
+   */
   readonly allow: ReadonlyArray<string>
   readonly deny: ReadonlyArray<string>
   /** Calls; 0: as many as they like. */
@@ -46,17 +50,20 @@ export const make = (options: Options): Callers => {
       Effect.promise(async () => {
         if (isOn(options.deny, from) || (options.allow.length > 0 && !isOn(options.allow, from))) return "call_denied"
         const key = isWithheld(from) ? null : createHmac("sha256", secret).update(from).digest("base64url")
-        if (key !== null && !(await have(perCaller, key))) return "call_caller_rate"
-        if (!(await take(overall, "all"))) return "call_rate"
+        // Before anybody is remembered: a wave from many numbers fills no memory.
+        if (await areUsedUp(overall, ALL)) return "call_rate"
         if (key !== null && !(await take(perCaller, key))) return "call_caller_rate"
-        return null
+        return (await take(overall, ALL)) ? null : "call_rate"
       })
   }
 }
 
 /** Whether a list names the caller. */
 export const isOn = (list: ReadonlyArray<string>, from: string): boolean =>
-  list.some((entry) => (entry.endsWith("*") ? from.startsWith(entry.slice(0, -1)) : from === entry))
+  list.some((entry) => {
+    if (entry === "anonymous") return isWithheld(from)
+    return entry.endsWith("*") ? from.startsWith(entry.slice(0, -1)) : from === entry
+  })
 
 /** What stands in `From` where there is no number: a word, or the word keyed on a telephone. */
 export const isWithheld = (from: string): boolean => !/^(\+\d|client:|sip:)/.test(from) || WITHHELD.has(from)
@@ -69,23 +76,18 @@ const WITHHELD: ReadonlySet<string> = new Set([
   "+86282452253" // UNAVAILABLE
 ])
 
+const ALL = "all"
+
 const limiter = (points: number, duration: number): ReadonlyArray<RateLimiterMemory> =>
   points === 0 ? [] : [new RateLimiterMemory({ points, duration })]
 
-/** Whether each limiter has a call left, taking none. */
-const have = async (limiters: ReadonlyArray<RateLimiterMemory>, key: string): Promise<boolean> => {
-  for (const one of limiters) {
-    const state = await one.get(key)
-    if (state !== null && state.msBeforeNext > 0 && state.remainingPoints <= 0) return false
-  }
+/** Takes of each, until one has nothing left: who calls too often in a minute uses up none of the hour. */
+const take = async (limiters: ReadonlyArray<RateLimiterMemory>, key: string): Promise<boolean> => {
+  for (const one of limiters) if (!(await RateWindow.take(one, key))) return false
   return true
 }
 
-const take = async (limiters: ReadonlyArray<RateLimiterMemory>, key: string): Promise<boolean> => {
-  let isLeft = true
-  for (const one of limiters) {
-    const { remainingPoints } = await one.consume(key).catch(() => ({ remainingPoints: -1 }))
-    if (remainingPoints < 0) isLeft = false
-  }
-  return isLeft
+const areUsedUp = async (limiters: ReadonlyArray<RateLimiterMemory>, key: string): Promise<boolean> => {
+  for (const one of limiters) if (await RateWindow.isUsedUp(one, key)) return true
+  return false
 }

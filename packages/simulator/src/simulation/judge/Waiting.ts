@@ -114,8 +114,13 @@ export const make = (on: Case, books: Books): Rule => {
     turns = []
   }
 
+  /** A model hears nobody before its session is configured: it imagines that. */
+  const isImagined = (event: Event): boolean =>
+    speech.has(event._tag) && "session" in event && !peers.isReady(event.session)
+
   return {
     event: (event, at) => {
+      if (isImagined(event)) return
       switch (event._tag) {
         case "CarrierStarted":
         case "ModelSessionUpdated":
@@ -212,6 +217,8 @@ export const make = (on: Case, books: Books): Rule => {
     }
   }
 }
+
+const speech: ReadonlySet<Event["_tag"]> = new Set(["ModelSpeechStarted", "ModelSpeechStopped", "ModelSpeechCommitted"])
 
 /** Codes of failures after which another attempt may succeed (protocols.md E.9). */
 const passing: ReadonlySet<string> = new Set(["overloaded", "rate_limit_exceeded", "server_error"])
