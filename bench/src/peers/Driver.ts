@@ -292,10 +292,7 @@ export const make = async (options: Options): Promise<Driver> => {
       look()
     })
 
-  const isOnItsWay = (tally: Tally.Tally): boolean => {
-    const { lost } = tally.sums()
-    return lost > 0
-  }
+  const isOnItsWay = (tally: Tally.Tally): boolean => tally.sums().lost > 0
 
   return {
     modelPort: model.port,
