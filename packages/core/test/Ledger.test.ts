@@ -196,6 +196,12 @@ describe("hearing", () => {
     assert.strictEqual(stalled.ledger.roundTrip.ms, 300)
   })
 
+  it("takes an echo by its mark's name: one that is not waited for eats no other's", () => {
+    const it = new Told().begin(0).receive(0, "a", 8000).echo(100, "g0-0").echo(150, "g0-77")
+    assert.deepStrictEqual(it.echoed, { kind: "stale" })
+    assert.isBelow(it.progress(150, "a")?.[2] ?? 8000, 500)
+  })
+
   it("takes what is a millisecond apart for one moment, unless a frame came between", () => {
     const moment = (at: number, uncertainty: number, after: number) => ({ at, uncertainty, after })
     assert.isTrue(Playback.mayBeOne(moment(240, 1, 221), moment(241, 0, 221)))
