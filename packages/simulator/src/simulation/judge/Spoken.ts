@@ -404,11 +404,12 @@ export const make = (on: Case): Books => {
     }
   }
 
-  /** It was cut, by more than anybody could overlook, and the model does not know. */
+  /** It was cut, by more than anybody could overlook when the echo was due, or it was settled, and the model does not know. */
   const isLeft = (one: Spoken): boolean =>
     one.isCut &&
     one.toldAt === Number.NEGATIVE_INFINITY &&
-    (one.received - one.heard) / bytesPerMs > tolerance.atEcho(one)
+    (one.received - one.heard) / bytesPerMs >
+      (one.settled === null ? tolerance.atEcho(one) : tolerance.of(one, one.settledAt))
 
   const lastChange = (one: Spoken): number =>
     Math.max(one.receivedAt, one.sentAt, one.heardAt, one.clearedAt, one.doneAt, peers.streams.at(-1)?.startedAt ?? 0)
@@ -510,7 +511,7 @@ export const make = (on: Case): Books => {
     open,
     heardUntil: () => heardUntil,
     startedAt: () => startedAt,
-    firstAt: () => firstAt,
+    firstAt: () => Math.min(firstAt, carrier.inPlay(world.now())?.at ?? Number.POSITIVE_INFINITY),
     read,
     heardBytes: () => heardBytes,
 
