@@ -107,7 +107,7 @@ export const rules = {
   "greets once": rule("The agent greets once, and not after it has spoken."),
   "retries are few": rule(
     "What the model does not answer is asked for again a few times, not for ever.",
-    "12 requests in a row; 5 responses that failed"
+    "12 requests in a row; 6 responses that failed: an answer three times, and then the goodbye"
   ),
   "keys are told": rule("Every key that the caller presses is told to the model, in order.", "within 10 s"),
   "goodbye is heard": rule(

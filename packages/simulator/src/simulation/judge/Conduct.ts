@@ -23,7 +23,8 @@ const fatal: ReadonlySet<string> = new Set([
 /** Failures of a model that may be given up. */
 const attempts = 3
 const requestsInARow = 12
-const failuresInARow = 5
+/** Of an answer, and of the goodbye behind it. */
+const failuresInARow = 2 * attempts
 const keysMs = 10_000
 const hangUpMs = 15_000
 /** From the caller's mouth to us, and the model's rounding of an onset. */
