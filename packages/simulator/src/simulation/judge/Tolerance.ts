@@ -74,7 +74,7 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     const isLate = cut === undefined || cut.arrivedAt > usedAt
     const ofCut = isLate
       ? ofEstimate(one, one.clearedAt, usedAt)
-      : unknownBy(cut, one, usedAt) + Math.max(0, one.clearedAt - cut.at)
+      : Math.max(unknownBy(cut, one, usedAt), heldWith(cut, one)) + Math.max(0, one.clearedAt - cut.at)
     // A carrier that plays in pieces echoes a mark at the end of the piece.
     const ofCarrier = bounds.echoesLate + bounds.quantum
     const isKnown = isLate
@@ -87,6 +87,19 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
   const isBefore = (echo: Echo, cut: Echo): boolean =>
     echo.arrivedAt < cut.arrivedAt - bounds.clock &&
     (echo.placedAt !== cut.placedAt || cut.at - echo.at > bounds.fromCarrier.jitter + bounds.clock)
+
+  /**
+   * How long before the clear the first mark was played that came with the clear's own, and no frame between them: either
+   * the way back held both, or the audio itself was late, and the ear had only just got there.
+   */
+  const heldWith = (cut: Echo, one: Cut): number => {
+    const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
+    const played = stretch === undefined ? [] : echoes.played(stretch.givenAt, one.clearedAt)
+    const isWith = ({ arrivedAt, placedAt }: Echo) =>
+      placedAt === cut.placedAt && arrivedAt >= cut.arrivedAt - bounds.clock
+    const first = played.find(isWith)
+    return first === undefined ? 0 : cut.at - first.at
+  }
 
   /** How long the ear had heard nothing before the clear came, as what was cut was still on its way. */
   const starved = (one: Cut): number => {
