@@ -54,8 +54,8 @@ export const make = (on: Case, books: Books): Rule => {
   let keyedAt = 0
   let told = ""
   const wrong = new Set<number>()
-  /** Items that they generated. */
-  const foreign = new Set<string>()
+  /** Bytes of what each item says that came before its session changed the format. */
+  const right = new Map<string, number>()
   const endCalls = new Set<string>()
   let goodbyeAt = Number.POSITIVE_INFINITY
   /** The response that called for the end had nothing for the ear, and none that has was asked for since. */
@@ -184,7 +184,7 @@ export const make = (on: Case, books: Books): Rule => {
           return
         case "ModelAudio":
           audible = event.response
-          if (wrong.has(event.session)) foreign.add(event.item)
+          if (!wrong.has(event.session)) right.set(contentOf(event), (right.get(contentOf(event)) ?? 0) + event.bytes)
           return
         case "ModelToolCalled":
           if (event.name === "end_call" && plan.agent.endCall) endCalls.add(event.call)
@@ -218,7 +218,10 @@ export const make = (on: Case, books: Books): Rule => {
         case "ForwardAudio":
         case "PlayAudio":
           // What was generated before its session changed the format may still be played.
-          if (wrong.has(command.session) && (command._tag === "ForwardAudio" || foreign.has(command.item)))
+          if (
+            wrong.has(command.session) &&
+            (command._tag === "ForwardAudio" || command.from + command.bytes > (right.get(contentOf(command)) ?? 0))
+          )
             found("right format", at, `${command._tag} with a session of another format`)
           if ((peers.sessions[command.session]?.readyAt ?? Number.POSITIVE_INFINITY) > at) {
             found("right format", at, `${command._tag} with a session whose format is not known yet`)
@@ -280,3 +283,6 @@ export const make = (on: Case, books: Books): Rule => {
     }
   }
 }
+
+const contentOf = ({ contentIndex, item }: { readonly contentIndex: number; readonly item: string }): string =>
+  `${item} ${contentIndex}`
