@@ -374,10 +374,15 @@ export const make = (on: Case): Books => {
     }
   }
 
+  const knownBy = (one: Spoken, at: number): void => {
+    one.toldAt = at
+    one.fastest = Math.min(one.fastest, echoes.fastest())
+  }
+
   const told = (command: Extract<Command, { _tag: "DeleteItem" | "Truncate" }>, at: number): void => {
     if (command._tag === "DeleteItem") {
       const ofIt = open.filter((one) => one.item === command.item && one.session === command.session)
-      for (const one of ofIt) one.toldAt = at
+      for (const one of ofIt) knownBy(one, at)
       // What a model says of it afterwards belongs to nothing.
       if (ofIt.length === 0) isOver(command.item, false)
       return
@@ -390,7 +395,7 @@ export const make = (on: Case): Books => {
       return
     }
     // What is told again as it was, was known when it was told first.
-    if (one.toldMs !== command.audioEndMs || one.toldAt < one.clearGivenAt) one.toldAt = at
+    if (one.toldMs !== command.audioEndMs || one.toldAt < one.clearGivenAt) knownBy(one, at)
     one.toldMs = command.audioEndMs
     if (!Number.isInteger(command.audioEndMs) || command.audioEndMs < 0) {
       found("truncated within", at, `${named(one)} is truncated to ${command.audioEndMs} ms`)

@@ -16,7 +16,7 @@ export interface Cut {
   clearGivenAt: number
   /** The mark before that clear. */
   probe: string
-  /** The shortest way to the carrier that had been measured then, ms; Infinity: none. */
+  /** The shortest way to the carrier that had been measured when the model was told, ms; Infinity: none. */
   fastest: number
   toldAt: number
 }
