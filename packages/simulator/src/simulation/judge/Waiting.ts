@@ -114,9 +114,9 @@ export const make = (on: Case, books: Books): Rule => {
     turns = []
   }
 
-  /** A model hears nobody before its session is configured: it imagines that. */
+  /** A model hears nobody before its session is configured, nor before there is a stream: it imagines that. */
   const isImagined = (event: Event): boolean =>
-    speech.has(event._tag) && "session" in event && !peers.isReady(event.session)
+    speech.has(event._tag) && "session" in event && (!peers.isReady(event.session) || peers.streams.length === 0)
 
   return {
     event: (event, at) => {
