@@ -25,6 +25,8 @@ export interface Echo {
   /** When the frame behind it arrived, and what was unknown before. */
   placedAt: number
   unplaced: number
+  /** It came in the same instant as the frame before it, which tells how late it is. */
+  isFramed: boolean
 }
 
 export interface Echoes {
@@ -83,7 +85,17 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
       const givenAt = given.get(name) ?? Number.NEGATIVE_INFINITY
       given.delete(name)
       const never = Number.POSITIVE_INFINITY
-      const sent = { at, name, flushed, givenAt, arrivedAt: never, unknown: 0, placedAt: never, unplaced: 0 }
+      const sent = {
+        at,
+        name,
+        flushed,
+        givenAt,
+        arrivedAt: never,
+        unknown: 0,
+        placedAt: never,
+        unplaced: 0,
+        isFramed: false
+      }
       echoes.push(sent)
       underWay.set(name, sent)
       if (echoes.length > 2 * remembered) echoes.splice(0, remembered)
@@ -103,7 +115,8 @@ export const make = (carrier: SimCarrier, { clock, frame, fromCarrier }: Bounds)
         if (echo === undefined) return
         if (givenAt !== undefined) fastest = Math.min(fastest, echo.at - givenAt)
         echo.arrivedAt = at
-        echo.unplaced = unplaced(at - echo.at - fromCarrier.least, at - framedAt < 1 + clock ? framedLate : 0)
+        echo.isFramed = at - framedAt < 1 + clock
+        echo.unplaced = unplaced(at - echo.at - fromCarrier.least, echo.isFramed ? framedLate : 0)
         echo.unknown = echo.unplaced
         open.push(echo)
       } else if (event._tag === "CarrierAudio") {

@@ -89,10 +89,11 @@ export const make = (bounds: Bounds.Bounds, echoes: Echoes, stretches: ReadonlyA
     (echo.placedAt !== cut.placedAt || cut.at - echo.at > bounds.fromCarrier.jitter + bounds.clock)
 
   /**
-   * How long before the clear the first mark was played that came with the clear's own, and no frame between them: either
-   * the way back held both, or the audio itself was late, and the ear had only just got there.
+   * How long before the clear the first mark was played that came with the clear's own, and no frame with them or between:
+   * either the way back held both, or the audio itself was late, and the ear had only just got there.
    */
   const heldWith = (cut: Echo, one: Cut): number => {
+    if (cut.isFramed) return 0
     const stretch = stretches.findLast(({ from }) => from <= one.clearedAt)
     const played = stretch === undefined ? [] : echoes.played(stretch.givenAt, one.clearedAt)
     const isWith = ({ arrivedAt, placedAt }: Echo) =>
